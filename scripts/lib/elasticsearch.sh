@@ -8,7 +8,8 @@ es_sha256=8d943e94cef02cbceb6e39cd00175bb04e5f882fa32783a473880b8691a54376
 # java_home: a Java that this version runs on.
 java_home() {
   local home version
-  for home in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" "$(path_java)" /usr/lib/jvm/*; do
+  for home in "${ES_JAVA_HOME:-}" "${JAVA_HOME:-}" "$(path_java)" /usr/lib/jvm/* \
+    /opt/homebrew/opt/openjdk@* /usr/local/opt/openjdk@*; do
     [ -x "${home:-/none}/bin/java" ] || continue
     version=$("$home/bin/java" -version 2>&1 | sed -n '1s/^[^"]*"\([0-9]*\).*/\1/p')
     [ "${version:-0}" -ge 17 ] && [ "$version" -le 24 ] && echo "$home" && return

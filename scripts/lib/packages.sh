@@ -3,7 +3,7 @@
 
 # apt_commands PACKAGE…: prints what a person would type.
 apt_commands() {
-  case " $* " in *" postgresql-"*)
+  case " $* " in *" postgresql"*)
     say "  sudo mkdir -p /etc/postgresql-common/createcluster.d"
     say "  echo 'create_main_cluster = false' | sudo tee /etc/postgresql-common/createcluster.d/tenancy.conf"
     ;;
@@ -21,6 +21,7 @@ apt_install() {
   fi
   if ! has apt-get; then
     warn "needed, and there is no apt-get here to bring it: $*"
+    is_linux || warn "with Homebrew: brew install postgresql@17 redis openjdk@21 maven"
     return 1
   fi
   if ! is_root && { [ -z "$as" ] || ! has sudo; }; then
@@ -30,16 +31,16 @@ apt_install() {
     } >&2
     return 1
   fi
+  say "installing $*"
   mkdir -p "$STATE"
   # Debian starts a "main" cluster with the server package unless it is told not to.
-  case " $* " in *" postgresql-"*)
+  case " $* " in *" postgresql"*)
     dropin=/etc/postgresql-common/createcluster.d/tenancy.conf
     $as mkdir -p "${dropin%/*}"
     echo 'create_main_cluster = false' | $as tee "$dropin" >/dev/null
     ;;
   esac
   local outcome=0
-  # shellcheck disable=SC2086
   apt_try "$as" "$log" "$@" || {
     $as env DEBIAN_FRONTEND=noninteractive apt-get update -qq >>"$log" 2>&1
     apt_try "$as" "$log" "$@"

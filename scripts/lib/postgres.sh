@@ -29,10 +29,14 @@ postgres_version() {
 
 postgres_packages() {
   postgres_bin >/dev/null && return
-  first_package 'postgresql-[0-9]+' "$postgres_minimum" || {
+  first_package 'postgresql-[0-9]+' "$postgres_minimum" && return
+  if [ -z "$(newest_package 'postgresql-[0-9]+' 0)" ]; then
+    # Package lists were never fetched: the system's own choice will do.
+    echo postgresql
+  else
     warn "this system's packages have no PostgreSQL $postgres_minimum or newer: see https://www.postgresql.org/download/"
     return 1
-  }
+  fi
 }
 
 postgres_start() {

@@ -45,9 +45,9 @@ count() {
 
 # digest LOG: what a reader needs first, then the end of the log.
 digest() {
-  grep -nE '^(test .* FAILED|error(\[|:)|.*panicked at )' "$1" | head -n 20 | sed 's/^/  | /' || true
+  grep -E -A 8 '^(test .* FAILED$|error(\[|:)|.*panicked at )' "$1" | head -n 60 | sed 's/^/  | /' || true
   say "  the end of $1:"
-  tail -n 40 "$1" | sed 's/^/  | /'
+  grep -vE '^ +(Compiling|Checking|Downloading|Downloaded|Documenting) ' "$1" | tail -n 30 | sed 's/^/  | /' || true
 }
 
 # end_job: ends the running stage, with its children.
