@@ -73,7 +73,7 @@ first_package() {
 
 newest_package() {
   apt-cache search --names-only "^$1\$" 2>/dev/null | cut -d' ' -f1 |
-    sed 's/^\([^0-9]*\)\([0-9]*\)/\2 &/' | sort -rn | awk -v min="$2" '$1 >= min { print $2; exit }'
+    sed 's/^\([^0-9]*\)\([0-9]*\)/\2 &/' | sort -rn | awk -v min="$2" '$1 >= min && !seen++ { print $2 }'
 }
 
 # need_linker: cargo cannot link without a C compiler.
