@@ -56,6 +56,8 @@ free_port() {
 lock() {
   if has flock; then
     exec 9>"$1"
+    flock -n 9 && return
+    warn "waiting for another call to finish ($1)"
     flock -w 900 9 || die "another call has held $1 for 15 minutes: end it and try again"
   else
     until mkdir "$1.d" 2>/dev/null; do

@@ -57,7 +57,7 @@ apt_try() {
   local as=$1 log=$2
   shift 2
   $as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
-    install -y -qq --no-install-recommends "$@" </dev/null >>"$log" 2>&1
+    install -y -qq --no-install-recommends "$@" </dev/null >>"$log" 2>&1 9>&-
 }
 
 # first_package PATTERN MINIMUM: the newest available package whose number is high enough.
