@@ -1,0 +1,30 @@
+//! The only file that writes a search path: inside one transaction, or as a login's default.
+
+use tenancy_core::SchemaName;
+
+/// Scopes the open transaction to `schema`: unqualified names resolve there, then among the
+/// extensions, and never among temporary tables first.
+pub(crate) fn set_local(schema: &SchemaName) -> String {
+    format!(
+        "SET LOCAL search_path TO {}, extensions, pg_temp",
+        schema.quoted()
+    )
+}
+
+/// Scopes the open transaction to a schema of the framework's own choosing.
+pub(crate) fn set_local_shared() -> &'static str {
+    "SET LOCAL search_path TO public, extensions, pg_temp"
+}
+
+/// Gives the path a session was opened with; the framework's logins have an empty one.
+pub(crate) const LOGIN_PATH: &str = "SELECT pg_catalog.current_setting('search_path')";
+
+/// Whether `path`, as [`LOGIN_PATH`] gives it, names no schema.
+pub(crate) fn is_empty(path: &str) -> bool {
+    matches!(path, "" | "\"\"")
+}
+
+/// Gives a login an empty path in one database; both names come quoted.
+pub(crate) fn empty_login_path(role: &str, database: &str) -> String {
+    format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = ''")
+}
