@@ -174,9 +174,12 @@ impl Raw<'_, '_> {
                 self.from_item(at + 1)
             }
             "join" => self.from_item(at + 1),
-            "using" if self.mark(at + 1, b'(') => self.using_parentheses(at + 1),
+            "using" if self.mark(at + 1, b'(') => {
+                frame.from_list |= !frame.merges;
+                self.using_parentheses(at + 1)
+            }
             "using" => {
-                frame.from_list = !frame.merges;
+                frame.from_list |= !frame.merges;
                 self.from_item(at + 1)
             }
             "into" if before(&["insert", "merge"]) => {
