@@ -1,16 +1,264 @@
 //! The application's connections: made here, verified here, and reachable from nowhere else.
 
-use sqlx::PgPool;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The application's side of one PostgreSQL database.
+use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Connection};
+use tenancy_core::TenantContext;
+
+use crate::db::TenantDb;
+use crate::error::{Error, ErrorKind};
+use crate::guard::Guard;
+use crate::login;
+use crate::settings::PoolSettings;
+use crate::text_cache::TextCache;
+
+/// The application's side of one PostgreSQL database: a pool whose connections belong to no
+/// tenant, ever.
+///
+/// A tenant's rows are reached through [`Database::tenant`], which takes the proof of who the
+/// tenant is. Cloning copies a pointer.
+///
+/// ```no_run
+/// use tenancy_sqlx::{Database, PoolSettings};
+///
+/// # async fn example() -> Result<(), tenancy_sqlx::Error> {
+/// let database = Database::connect_url(
+///     "postgres://app:secret@db.example.com/saas",
+///     PoolSettings::default(),
+/// )
+/// .await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    texts: TextCache,
+    /// Why the last new connection was refused; the pool itself only says that none came in time.
+    refusal: Mutex<Option<String>>,
 }
 
 impl Database {
+    /// Connects, and promises for every connection to come that its login has an empty path and
+    /// its server is PostgreSQL 15 or newer.
+    ///
+    /// The login must have its empty path from `ALTER ROLE`; startup options are refused, because
+    /// transaction poolers refuse them. Set the user name in `options` explicitly: their default
+    /// is whoever runs the program.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Configuration`] when the login's path is not empty (the message says what
+    ///   to run), the server is too old, or `options` carry startup options.
+    /// - [`ErrorKind::Unavailable`] or [`ErrorKind::Forbidden`] when the server does not answer,
+    ///   or not to this login.
+    pub async fn connect(options: PgConnectOptions, settings: PoolSettings) -> Result<Self, Error> {
+        if let Some(startup) = options.get_options() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "the connection has the startup options {startup:?}: set them with ALTER ROLE \
+                     instead, for transaction poolers refuse them"
+                ),
+            ));
+        }
+        let options = options
+            .statement_cache_capacity(settings.statement_cache_capacity)
+            // A startup parameter that poolers do not know, and that no server needs any more.
+            .extra_float_digits(None)
+            // Statements are reported by this crate, once and without their text.
+            .disable_statement_logging();
+
+        let mut first = options.connect().await?;
+        login::verify(&mut first).await?;
+        // It is only closed politely; the server notices anyway.
+        let _ = first.close().await;
+
+        let shared = Arc::new(Shared::new(&settings));
+        let refusals = Arc::clone(&shared);
+        let pool = settings
+            .pool_options()
+            .after_connect(move |connection, _| {
+                let refusals = Arc::clone(&refusals);
+                Box::pin(async move {
+                    let verified = login::verify(connection).await;
+                    refusals.note(verified.as_ref().err());
+                    verified.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+                })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool, shared })
+    }
+
+    /// Connects to `url`, as [`Database::connect`] does; the URL must name its user.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when `url` is not a PostgreSQL URL or names no user, and
+    /// those of [`Database::connect`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use tenancy_sqlx::{Database, ErrorKind, PoolSettings};
+    ///
+    /// let nobody = Database::connect_url("postgres://localhost/saas", PoolSettings::default());
+    /// assert_eq!(nobody.await.unwrap_err().kind(), ErrorKind::Configuration);
+    /// # }
+    /// ```
+    pub async fn connect_url(url: &str, settings: PoolSettings) -> Result<Self, Error> {
+        // The URL itself stays out of the message: it may hold a password.
+        if !names_user(url) {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "the database URL names no user: write postgres://USER@HOST/DATABASE",
+            ));
+        }
+        let options = url.parse::<PgConnectOptions>().map_err(|error| {
+            Error::new(
+                ErrorKind::Configuration,
+                "the database URL is invalid: write postgres://USER@HOST/DATABASE",
+            )
+            .with_source(error)
+        })?;
+        Self::connect(options, settings).await
+    }
+
+    /// Takes a pool that the application made itself, after proving one of its connections.
+    ///
+    /// Only that one connection is proved. Whether every later one has the same login and path,
+    /// whether hooks of the pool leave session state behind, and whether other holders of the
+    /// pool do, cannot be seen from here; an abandoned connection is checked before it goes back.
+    /// The number of prepared statements that its connections keep is taken to be sqlx's default
+    /// of 100, beyond which statements are sent unprepared. Prefer [`Database::connect`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Database::connect`].
+    pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
+        let mut guard = Guard::new(pool.acquire().await?);
+        login::verify(guard.begin_work()).await?;
+        guard.finished();
+        let settings = PoolSettings::default().statement_cache_capacity(100);
+        let shared = Arc::new(Shared::new(&settings));
+        Ok(Self { pool, shared })
+    }
+
+    /// The rows of the tenant of `context`, and of nobody else.
+    pub fn tenant(&self, context: &TenantContext) -> TenantDb {
+        TenantDb::new(self.clone(), context.clone())
+    }
+
+    /// Waits until every connection is back and closed; statements fail from now on.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     /// The pool, for the framework's own qualified statements.
+    #[allow(dead_code)]
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    pub(crate) fn texts(&self) -> &TextCache {
+        &self.shared.texts
+    }
+
+    /// Borrows a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when none comes free in time, [`ErrorKind::Configuration`] when
+    /// new ones are refused because the login is no longer as it was.
+    pub(crate) async fn checkout(&self) -> Result<Guard, Error> {
+        match self.pool.acquire().await {
+            Ok(connection) => Ok(Guard::new(connection)),
+            Err(error @ sqlx::Error::PoolTimedOut) => Err(self.shared.explain(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Shared {
+    fn new(settings: &PoolSettings) -> Self {
+        Self {
+            texts: TextCache::new(
+                settings.text_cache_capacity,
+                settings.statement_cache_capacity,
+            ),
+            refusal: Mutex::new(None),
+        }
+    }
+
+    fn note(&self, refusal: Option<&Error>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) =
+            refusal.map(ToString::to_string);
+    }
+
+    fn explain(&self, error: sqlx::Error) -> Error {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*refusal {
+            Some(refusal) => Error::new(ErrorKind::Configuration, refusal.clone()),
+            None => Error::new(
+                ErrorKind::Unavailable,
+                "no connection came free in time: raise max_connections, or look for transactions \
+                 that stay open",
+            ),
+        }
+        .with_source(error)
+    }
+}
+
+/// Whether a URL says who connects, so that nobody connects by the accident of an environment.
+fn names_user(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let (authority, query) = match rest.find(['/', '?']) {
+        Some(end) => (&rest[..end], rest.split_once('?').map(|(_, query)| query)),
+        None => (rest, None),
+    };
+    let in_authority = authority
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| !user.is_empty() && !user.starts_with(':'));
+    let in_query = query.is_some_and(|query| {
+        query
+            .split('&')
+            .any(|pair| pair.starts_with("user=") && pair.len() > 5)
+    });
+    in_authority || in_query
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_user;
+
+    #[test]
+    fn a_url_names_its_user_in_front_of_the_host_or_in_the_query() {
+        for url in [
+            "postgres://app@h/d",
+            "postgres://app:p@h:1/d?sslmode=disable",
+            "postgres:///d?host=/tmp&user=app",
+            "postgres://h?user=app",
+        ] {
+            assert!(names_user(url), "{url}");
+        }
+        for url in [
+            "postgres://h/d",
+            "postgres:///d?host=/tmp/a@b",
+            "postgres://:p@h/d",
+            "postgres://@h/d",
+            "postgres://h/d?user=",
+            "h",
+        ] {
+            assert!(!names_user(url), "{url}");
+        }
     }
 }

@@ -3,13 +3,33 @@
 mod error;
 mod search_path;
 
+mod sql;
+mod statement;
+
+mod settings;
+
+mod login;
+
+mod guard;
+
+mod text_cache;
+
 mod database;
 
 mod fleet;
 mod migrate;
 mod store;
+mod db;
+
+mod query;
+
+mod transaction;
+
+#[cfg(feature = "axum")]
+mod extract;
 
 pub use database::Database;
+pub use db::TenantDb;
 pub use error::{Error, ErrorKind};
 pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
 pub use migrate::{
@@ -17,3 +37,13 @@ pub use migrate::{
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
+#[cfg(feature = "axum")]
+pub use extract::NoTenant;
+pub use query::{Execute, Query};
+pub use settings::PoolSettings;
+pub use sql::{Kind, Read, TenantSql, Write};
+pub use statement::TenantStatement;
+pub use transaction::TenantTx;
+
+#[doc(hidden)]
+pub use sql::__private;

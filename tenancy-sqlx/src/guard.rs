@@ -1,0 +1,212 @@
+//! A connection that is unclean from the first byte sent until its work has finished.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
+use sqlx::{AssertSqlSafe, Connection, Row};
+use tokio::runtime::Handle;
+
+use crate::search_path;
+
+/// How long an abandoned connection may take to come back to its senses.
+const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How many answers of abandoned statements may be errors before a connection is given up.
+const RECOVERY_ATTEMPTS: usize = 4;
+
+/// A borrowed connection that goes back to its pool only when nothing of the borrower is left.
+///
+/// Whoever drops it in the middle of something (a cancelled future, a panic, a failure of the
+/// connection) leaves it unclean. It is then rolled back and checked in the background, and closed
+/// when that does not succeed in time. Nobody else gets it meanwhile.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    /// `None` only while the guard is being dropped.
+    connection: Option<PoolConnection<Postgres>>,
+    state: State,
+    forget_statements: bool,
+    /// Where the background work runs, even if the drop happens on a thread without a runtime.
+    runtime: Handle,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Clean,
+    Unclean,
+    Broken,
+}
+
+impl Guard {
+    /// Takes charge of `connection`, to which nothing has been sent yet.
+    pub(crate) fn new(connection: PoolConnection<Postgres>) -> Self {
+        Self {
+            connection: Some(connection),
+            state: State::Clean,
+            forget_statements: false,
+            runtime: Handle::current(),
+        }
+    }
+
+    /// The connection to send something on; unclean until [`Guard::finished`].
+    pub(crate) fn begin_work(&mut self) -> &mut PgConnection {
+        if self.state == State::Clean {
+            self.state = State::Unclean;
+        }
+        self.connection
+            .as_mut()
+            .expect("the connection is taken out by drop alone")
+    }
+
+    /// Everything that was sent has been answered, and no transaction is open.
+    pub(crate) fn finished(&mut self) {
+        if self.state == State::Unclean {
+            self.state = State::Clean;
+        }
+    }
+
+    /// Learns from a failed statement what it means for the connection, and says whether the
+    /// server answered it in an orderly way and serves on.
+    pub(crate) fn failed(&mut self, error: &sqlx::Error) -> bool {
+        match error {
+            sqlx::Error::Database(error) => {
+                let error = error.try_downcast_ref::<PgDatabaseError>();
+                if error.is_some_and(|error| {
+                    matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+                }) {
+                    self.state = State::Broken;
+                    return false;
+                }
+                self.forget_statements |= error.is_some_and(is_stale_plan);
+                true
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+                self.state = State::Broken;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a prepared statement no longer fits its table, and was not forgotten yet.
+    pub(crate) fn has_stale_statements(&self) -> bool {
+        self.forget_statements
+    }
+
+    /// Forgets what was prepared, so that the next statement is prepared against the tables as
+    /// they are now.
+    pub(crate) async fn forget_statements(&mut self) -> Result<(), sqlx::Error> {
+        self.begin_work().clear_cached_statements().await?;
+        self.forget_statements = false;
+        Ok(())
+    }
+}
+
+/// Whether the table under a prepared statement changed; told by the place in the server that
+/// says so, because messages are translated.
+fn is_stale_plan(error: &PgDatabaseError) -> bool {
+    error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let mut outgoing = Outgoing {
+            connection: Some(connection),
+            runtime: self.runtime.clone(),
+            to_pool: false,
+        };
+        match self.state {
+            State::Clean if !self.forget_statements => outgoing.to_pool = true,
+            State::Clean | State::Unclean => {
+                let forget_statements = self.forget_statements;
+                self.runtime
+                    .spawn(async move { outgoing.recover(forget_statements).await });
+            }
+            State::Broken => {}
+        }
+    }
+}
+
+/// A connection on its way out: to the pool when that was decided, else to be closed.
+struct Outgoing {
+    connection: Option<PoolConnection<Postgres>>,
+    runtime: Handle,
+    to_pool: bool,
+}
+
+impl Outgoing {
+    async fn recover(mut self, forget_statements: bool) {
+        let Some(connection) = self.connection.as_mut() else {
+            return;
+        };
+        let work = async {
+            restore(connection).await?;
+            if forget_statements {
+                connection.clear_cached_statements().await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        };
+        match tokio::time::timeout(RECOVERY_DEADLINE, work).await {
+            Ok(Ok(())) => {
+                self.to_pool = true;
+                tracing::debug!(target: "tenancy.sql", "an abandoned connection was rolled back");
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(target: "tenancy.sql", %error, "an abandoned connection is closed");
+            }
+            Err(_) => {
+                tracing::warn!(
+                    target: "tenancy.sql",
+                    deadline = ?RECOVERY_DEADLINE,
+                    "an abandoned connection did not answer in time and is closed"
+                );
+            }
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // The pool's own return and close spawn a task, which needs a runtime on this thread. If
+        // that runtime has ended, the task is dropped at once, and the socket with it.
+        let _runtime = self.runtime.enter();
+        if let Some(mut connection) = self.connection.take() {
+            if !self.to_pool {
+                connection.close_on_drop();
+            }
+            drop(connection);
+        }
+    }
+}
+
+/// Ends whatever is open on `connection` and proves that it is as new.
+async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // One message. The clock tells a transaction that is still open: there, `now()` is older than
+    // the message.
+    let rollback_and_check = format!(
+        "ROLLBACK; {}; SELECT (pg_catalog.now() = pg_catalog.statement_timestamp())::text",
+        search_path::LOGIN_PATH
+    );
+    let mut attempts = 0;
+    let rows = loop {
+        let query = sqlx::raw_sql(AssertSqlSafe(rollback_and_check.clone()));
+        match query.fetch_all(&mut *connection).await {
+            // What an abandoned statement failed with arrives first, before anything is sent.
+            Err(sqlx::Error::Database(_)) if attempts < RECOVERY_ATTEMPTS => attempts += 1,
+            rows => break rows?,
+        }
+    };
+    let answers: Vec<String> = rows
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    match answers.as_slice() {
+        [path, outside] if search_path::is_empty(path) && outside == "true" => Ok(()),
+        _ => Err(sqlx::Error::Protocol(format!(
+            "the session was left in another state than it was opened in: {answers:?}"
+        ))),
+    }
+}
