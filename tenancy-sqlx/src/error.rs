@@ -133,6 +133,11 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// The kind that `error` becomes.
+pub(crate) fn kind_of(error: &sqlx::Error) -> ErrorKind {
+    classify(error).0
+}
+
 fn classify(error: &sqlx::Error) -> (ErrorKind, Cow<'static, str>) {
     if let sqlx::Error::Database(database) = error {
         let code = database.code().unwrap_or_default();

@@ -16,6 +16,9 @@ mod text_cache;
 
 mod database;
 
+mod fleet;
+mod migrate;
+mod store;
 mod db;
 
 mod query;
@@ -28,6 +31,12 @@ mod extract;
 pub use database::Database;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind};
+pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
+pub use migrate::{
+    FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
+    Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
+};
+pub use store::{PgTenantStore, TenantChange, TenantChanges};
 #[cfg(feature = "axum")]
 pub use extract::NoTenant;
 pub use query::{Execute, Query};

@@ -1,0 +1,165 @@
+//! The domains a tenant answers to, one of which its links use.
+
+use serde::Serialize;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row};
+use tenancy_core::{Domain, Slug, TenantId};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::transaction::{self, Locks};
+use super::{Fleet, find};
+use crate::error::{Error, ErrorKind};
+use crate::migrate::ledger::{explain, parsed};
+use crate::store::{TenantChange, notify};
+
+/// What a domain is to its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainRole {
+    /// Links use it; the one that was primary becomes an alias.
+    Primary,
+    /// The tenant answers to it.
+    Alias,
+}
+
+/// One domain of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DomainRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// The name.
+    pub domain: Domain,
+    /// Whether links use it.
+    pub is_primary: bool,
+    /// When it was added.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+}
+
+impl FromRow<'_, PgRow> for DomainRecord {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            domain: parsed(row, "domain")?,
+            is_primary: row.try_get("is_primary")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+}
+
+impl Fleet {
+    /// Adds a domain to a tenant and tells other programs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant, [`ErrorKind::Conflict`]
+    /// when the domain is taken, by this tenant too, or still reserved.
+    pub async fn add_domain(
+        &self,
+        tenant: &Slug,
+        domain: &Domain,
+        role: DomainRole,
+    ) -> Result<DomainRecord, Error> {
+        let mut connection = self.open().await?;
+        let missing = || {
+            Error::from(tenancy_core::Error::new(
+                tenancy_core::ErrorKind::NotFound,
+                format!("tenant {tenant} does not exist"),
+            ))
+        };
+        let id = find(&mut connection, tenant)
+            .await?
+            .ok_or_else(missing)?
+            .id();
+        transaction::send(&mut connection, transaction::begin(&Locks::of_tenant(id))).await?;
+        let reserved: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM tenancy.reserved_names WHERE kind = 'domain'
+                 AND name = $1 AND until > pg_catalog.clock_timestamp())",
+        )
+        .bind(domain.as_str())
+        .fetch_one(&mut connection)
+        .await?;
+        if reserved {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "domain {domain} was freed a short while ago and is still reserved: choose \
+                     another or try later"
+                ),
+            ));
+        }
+        if role == DomainRole::Primary {
+            sqlx::query(
+                "UPDATE tenancy.domains SET is_primary = false WHERE tenant_id = $1 AND is_primary",
+            )
+            .bind(id.as_uuid())
+            .execute(&mut connection)
+            .await?;
+        }
+        let record: DomainRecord = sqlx::query_as(
+            "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
+             SELECT $1, id, $3, $4 FROM tenancy.tenants WHERE id = $2 AND status <> 'purged'
+             RETURNING id, domain, is_primary, created_at",
+        )
+        .bind(Uuid::now_v7())
+        .bind(id.as_uuid())
+        .bind(domain.as_str())
+        .bind(role == DomainRole::Primary)
+        .fetch_optional(&mut connection)
+        .await
+        .map_err(|error| taken(error, domain))?
+        .ok_or_else(missing)?;
+        // Every domain of the tenant: what they resolve to carries the primary one.
+        let domains = read(&mut connection, id).await?;
+        notify(
+            &mut connection,
+            &TenantChange::Tenant {
+                id,
+                slugs: vec![tenant.clone()],
+                domains: domains.into_iter().map(|record| record.domain).collect(),
+            },
+        )
+        .await?;
+        transaction::commit(&mut connection).await?;
+        transaction::close(connection).await;
+        Ok(record)
+    }
+
+    /// Lists the domains of a tenant, the primary one first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the database was never prepared.
+    pub async fn domains(&self, tenant: TenantId) -> Result<Vec<DomainRecord>, Error> {
+        let mut connection = self.open().await?;
+        let records = read(&mut connection, tenant).await?;
+        transaction::close(connection).await;
+        Ok(records)
+    }
+}
+
+async fn read(connection: &mut PgConnection, tenant: TenantId) -> Result<Vec<DomainRecord>, Error> {
+    sqlx::query_as(
+        "SELECT id, domain, is_primary, created_at FROM tenancy.domains
+         WHERE tenant_id = $1 ORDER BY is_primary DESC, domain",
+    )
+    .bind(tenant.as_uuid())
+    .fetch_all(connection)
+    .await
+    .map_err(explain)
+}
+
+/// Names the domain when another tenant was first.
+pub(super) fn taken(error: sqlx::Error, domain: &Domain) -> Error {
+    let unique = error
+        .as_database_error()
+        .is_some_and(|error| error.constraint() == Some("domains_domain_key"));
+    if unique {
+        return Error::new(
+            ErrorKind::Conflict,
+            format!("domain {domain} is taken: choose another"),
+        )
+        .with_source(error);
+    }
+    Error::from(error)
+}

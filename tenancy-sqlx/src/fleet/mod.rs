@@ -1,0 +1,172 @@
+//! The owner's side of the fleet: it makes, migrates and lists tenants.
+
+mod new_tenant;
+
+mod domains;
+mod prepare;
+mod provision;
+
+mod migrate;
+
+mod grants;
+pub(crate) mod transaction;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tenancy_core::{Slug, Tenant, TenantResource};
+
+use crate::error::Error;
+use crate::migrate::ledger::{self, Sets};
+use crate::migrate::{Migration, MigrationSet, Migrations};
+use crate::store::{TENANT, tenant_from_row};
+
+pub use domains::{DomainRecord, DomainRole};
+pub use new_tenant::{NewTenant, ProvisionEvent};
+
+/// The framework's own tables.
+static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
+    MigrationSet::new([Migration::new(
+        1,
+        "fleet",
+        include_str!("../../migrations/1_fleet.sql"),
+    )])
+    .expect("the framework's migrations obey their own rules, as a test shows")
+});
+
+/// All tenants of one database, through the login that owns their schemas.
+///
+/// Every operation has a connection of its own, which ends with it: dropping the future of one
+/// leaves no lock, no transaction and no half-made tenant behind. The connection must be a direct
+/// one, not through a pooler. Cloning copies pointers.
+#[derive(Clone)]
+pub struct Fleet {
+    owner: PgConnectOptions,
+    app_login: Option<Arc<str>>,
+    migrations: Migrations,
+    resources: Vec<Arc<dyn TenantResource>>,
+}
+
+impl Fleet {
+    /// Takes the owner's connection, the login the application uses, and the migrations.
+    ///
+    /// Without `app_login` nothing is granted: the application then connects as the owner, or its
+    /// rights are given by other means.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
+    /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden) when the server does not let us in,
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when it is older than
+    /// PostgreSQL 15.
+    pub async fn connect(
+        owner: PgConnectOptions,
+        app_login: Option<String>,
+        migrations: Migrations,
+    ) -> Result<Self, Error> {
+        let fleet = Self {
+            owner,
+            app_login: app_login.map(Arc::from),
+            migrations,
+            resources: Vec::new(),
+        };
+        transaction::close(fleet.open().await?).await;
+        Ok(fleet)
+    }
+
+    /// Registers a store that tenants have something in; they are made ready in this order.
+    #[must_use]
+    pub fn resource(mut self, resource: Arc<dyn TenantResource>) -> Self {
+        self.resources.push(resource);
+        self
+    }
+
+    /// The migrations of this program.
+    pub fn migrations(&self) -> &Migrations {
+        &self.migrations
+    }
+
+    /// Lists every tenant that is not purged, by slug.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the database was never
+    /// prepared.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
+        let mut connection = self.open().await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{TENANT} WHERE t.status <> 'purged' ORDER BY t.slug"
+        )))
+        .fetch_all(&mut connection)
+        .await
+        .map_err(ledger::explain)?;
+        transaction::close(connection).await;
+        Ok(rows
+            .iter()
+            .map(tenant_from_row)
+            .collect::<Result<_, sqlx::Error>>()?)
+    }
+
+    /// Finds a tenant by its slug.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fleet::tenants`].
+    pub async fn tenant(&self, slug: &Slug) -> Result<Option<Tenant>, Error> {
+        let mut connection = self.open().await?;
+        let tenant = find(&mut connection, slug).await?;
+        transaction::close(connection).await;
+        Ok(tenant)
+    }
+
+    pub(crate) async fn open(&self) -> Result<PgConnection, Error> {
+        transaction::open(&self.owner).await
+    }
+
+    fn sets(&self) -> Sets<'_> {
+        Sets {
+            framework: &FRAMEWORK,
+            shared: &self.migrations.shared,
+            tenant: &self.migrations.tenant,
+        }
+    }
+
+    /// What the ledger calls this program.
+    fn program(&self) -> &str {
+        self.owner.get_application_name().unwrap_or("tenancy")
+    }
+}
+
+/// Finds a tenant by its slug on the owner's connection.
+async fn find(connection: &mut PgConnection, slug: &Slug) -> Result<Option<Tenant>, Error> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{TENANT} WHERE t.slug = $1 AND t.status <> 'purged'"
+    )))
+    .bind(slug.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(ledger::explain)?;
+    Ok(row.as_ref().map(tenant_from_row).transpose()?)
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resources: Vec<_> = self.resources.iter().map(|store| store.name()).collect();
+        f.debug_struct("Fleet")
+            .field("owner", &self.owner.get_username())
+            .field("app_login", &self.app_login)
+            .field("resources", &resources)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frameworks_migrations_obey_their_own_rules() {
+        assert_eq!(FRAMEWORK.versions(), [1]);
+    }
+}

@@ -1,0 +1,170 @@
+//! What a new tenant is to be, and how far its creation has come.
+
+use tenancy_core::{Domain, SchemaName, Slug};
+
+use crate::error::{Error, ErrorKind};
+
+/// A tenant that is to be created.
+///
+/// A slug alone gives the schema and a schema alone the slug: `my-shop` and `my_shop`.
+///
+/// # Example
+///
+/// ```
+/// use tenancy_core::{Domain, Slug};
+/// use tenancy_sqlx::NewTenant;
+///
+/// let new = NewTenant::new(Slug::parse("my-shop")?)
+///     .name("My shop")
+///     .domain(Domain::parse("shop.example.com")?);
+/// # let _ = new;
+/// # Ok::<(), tenancy_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    slug: Option<Slug>,
+    schema: Option<SchemaName>,
+    name: Option<String>,
+    description: String,
+    domains: Vec<Domain>,
+}
+
+impl NewTenant {
+    /// Begins with the name in URLs.
+    pub fn new(slug: Slug) -> Self {
+        Self {
+            slug: Some(slug),
+            schema: None,
+            name: None,
+            description: String::new(),
+            domains: Vec::new(),
+        }
+    }
+
+    /// Begins with the schema.
+    pub fn from_schema(schema: SchemaName) -> Self {
+        Self {
+            slug: None,
+            schema: Some(schema),
+            name: None,
+            description: String::new(),
+            domains: Vec::new(),
+        }
+    }
+
+    /// Gives it a name in URLs that does not follow from the schema.
+    #[must_use]
+    pub fn slug(mut self, slug: Slug) -> Self {
+        self.slug = Some(slug);
+        self
+    }
+
+    /// Gives it a schema that does not follow from the slug.
+    #[must_use]
+    pub fn schema(mut self, schema: SchemaName) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
+    /// Gives it a name for people; the slug otherwise.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Describes it.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Adds a domain; the first is the primary one.
+    #[must_use]
+    pub fn domain(mut self, domain: Domain) -> Self {
+        if !self.domains.contains(&domain) {
+            self.domains.push(domain);
+        }
+        self
+    }
+
+    /// Completes and checks it.
+    pub(super) fn resolve(self) -> Result<Plan, Error> {
+        let (slug, schema) = match (self.slug, self.schema) {
+            (Some(slug), Some(schema)) => (slug, schema),
+            (Some(slug), None) => {
+                let schema = SchemaName::from_slug(&slug)?;
+                (slug, schema)
+            }
+            (None, Some(schema)) => (Slug::from_schema(&schema)?, schema),
+            // Neither constructor leaves both out.
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    "a new tenant has neither slug nor schema: give one",
+                ));
+            }
+        };
+        let name = self
+            .name
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| slug.to_string());
+        for (what, text, most) in [
+            ("name", &name, 200),
+            ("description", &self.description, 2000),
+        ] {
+            if text.contains('\0') || text.chars().count() > most {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!(
+                        "the {what} of tenant {slug} is invalid: use at most {most} characters \
+                         without NUL"
+                    ),
+                ));
+            }
+        }
+        Ok(Plan {
+            slug,
+            schema,
+            name,
+            description: self.description,
+            domains: self.domains,
+        })
+    }
+}
+
+/// A [`NewTenant`] with every name decided.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) slug: Slug,
+    pub(super) schema: SchemaName,
+    pub(super) name: String,
+    pub(super) description: String,
+    /// The first is the primary one.
+    pub(super) domains: Vec<Domain>,
+}
+
+/// How far the creation of a tenant has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProvisionEvent {
+    /// Every name is free, and kept until the end.
+    Reserved,
+    /// The schema is there with all its tables, not yet visible to others.
+    Migrated {
+        /// The versions that were applied.
+        versions: Vec<i64>,
+    },
+    /// What was done so far is in the database.
+    Committed,
+    /// A resource is being made ready.
+    Provisioning {
+        /// Its name.
+        resource: &'static str,
+    },
+    /// The tenant serves.
+    Active,
+    /// Something failed and everything is being taken back.
+    Undoing,
+}

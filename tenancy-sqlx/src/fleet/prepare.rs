@@ -1,0 +1,195 @@
+//! Makes a database ready for tenants: schemas, the framework's tables, rights, what is shared.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::transaction::{self, Locks};
+use super::{FRAMEWORK, Fleet, grants};
+use crate::error::{Error, ErrorKind};
+use crate::migrate::ledger::{Listing, Scope, standing};
+use crate::migrate::run::{Script, apply, run};
+use crate::migrate::{Outcome, RunReport};
+
+impl Fleet {
+    /// Brings the framework's tables and the shared migrations to head, and the rights of the
+    /// application's login with them.
+    ///
+    /// Any number of programs may call this at once: each migration is applied exactly once. An
+    /// [`Outcome::Blocked`] of the shared part with unknown versions means that a newer program
+    /// was here; nothing was touched then.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::SchemaMismatch`] when an applied migration's file was changed,
+    /// [`ErrorKind::Configuration`] when the application's login does not exist, and whatever a
+    /// failing migration causes; the message names its file and line.
+    pub async fn prepare(&self) -> Result<RunReport, Error> {
+        let mut report = RunReport::start();
+        let clock = tokio::time::Instant::now();
+        let mut connection = self.open().await?;
+
+        let framework = self.prepare_framework(&mut connection, &report).await?;
+        report.framework = Some(accept(framework, "framework")?);
+
+        let shared = run(
+            &mut connection,
+            &Scope::Shared,
+            &self.migrations.shared,
+            report.run,
+        )
+        .await?;
+        report.shared = Some(accept(shared, "shared")?);
+        report.duration = clock.elapsed();
+        if report.applied() > 0 {
+            self.record(&mut connection, &report).await?;
+        }
+        transaction::close(connection).await;
+        Ok(report)
+    }
+
+    async fn prepare_framework(
+        &self,
+        connection: &mut PgConnection,
+        report: &RunReport,
+    ) -> Result<Outcome, Error> {
+        transaction::send(
+            connection,
+            transaction::begin(&Locks::of_scope(&Scope::Framework)),
+        )
+        .await?;
+        let there = sqlx::query(
+            "SELECT pg_catalog.to_regclass('tenancy.migrations') IS NOT NULL AS prepared,
+                    ARRAY(SELECT n FROM pg_catalog.unnest(ARRAY['tenancy', 'shared', 'extensions'])
+                          AS n WHERE pg_catalog.to_regnamespace(n) IS NULL) AS missing,
+                    $1::text IS NULL OR EXISTS
+                        (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1) AS login_exists",
+        )
+        .bind(self.app_login.as_deref())
+        .fetch_one(&mut *connection)
+        .await?;
+        if let (Some(login), false) = (&self.app_login, there.try_get("login_exists")?) {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!("the application's login {login:?} does not exist: create it first"),
+            ));
+        }
+        let missing: Vec<String> = there.try_get("missing")?;
+        for schema in &missing {
+            transaction::send(connection, format!("CREATE SCHEMA {schema}"))
+                .await
+                .map_err(|error| error.while_doing(format!("creating the schema {schema}")))?;
+        }
+        let ledger = if there.try_get("prepared")? {
+            let standing = standing(connection, self.sets(), Some(&[]), Listing::NotAtHead).await?;
+            standing
+                .subjects
+                .into_iter()
+                .find(|subject| subject.scope == Scope::Framework)
+                .map(|subject| subject.ledger)
+                .unwrap_or_default()
+        } else {
+            crate::migrate::ScopeStatus::compare(&FRAMEWORK, &[])
+        };
+        if !ledger.mismatch.is_empty() {
+            transaction::rollback(connection).await?;
+            return Ok(Outcome::Blocked(ledger.mismatch));
+        }
+        let pending: Vec<_> = FRAMEWORK
+            .iter()
+            .filter(|migration| ledger.pending.contains(&migration.version()))
+            .collect();
+        if !pending.is_empty() {
+            apply(
+                connection,
+                &Script::new(String::new(), &Scope::Framework, &pending, report.run),
+            )
+            .await
+            .map_err(|failure| failure.into_error().while_doing("preparing the database"))?;
+        }
+        if let Some(login) = &self.app_login {
+            let changed = !missing.is_empty() || !pending.is_empty();
+            if changed || !self.is_granted(connection, login).await? {
+                transaction::send(connection, grants::shared(login))
+                    .await
+                    .map_err(|error| error.while_doing(format!("granting rights to {login:?}")))?;
+            }
+        }
+        transaction::commit(connection).await?;
+        Ok(Outcome::Applied {
+            versions: ledger.pending,
+        })
+    }
+
+    /// Whether the login has the rights already: granting again would lock catalog rows for
+    /// nothing at every start.
+    async fn is_granted(&self, connection: &mut PgConnection, login: &str) -> Result<bool, Error> {
+        Ok(sqlx::query_scalar(
+            "SELECT pg_catalog.has_schema_privilege($1, 'tenancy', 'USAGE')
+                AND pg_catalog.has_schema_privilege($1, 'shared', 'USAGE')
+                AND pg_catalog.has_schema_privilege($1, 'extensions', 'USAGE')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.tenants', 'SELECT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')",
+        )
+        .bind(login)
+        .fetch_one(connection)
+        .await?)
+    }
+
+    /// Enters a finished run.
+    pub(super) async fn record(
+        &self,
+        connection: &mut PgConnection,
+        report: &RunReport,
+    ) -> Result<(), Error> {
+        let blocked = report
+            .outcomes()
+            .filter(|outcome| matches!(outcome, Outcome::Blocked(_)))
+            .count();
+        sqlx::query(AssertSqlSafe(
+            "INSERT INTO tenancy.migration_runs
+                 (id, program, started_at, finished_at, applied, failed, blocked)
+             VALUES ($1, $2, $3, pg_catalog.clock_timestamp(), $4, $5, $6)
+             ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at,
+                 applied = excluded.applied, failed = excluded.failed, blocked = excluded.blocked",
+        ))
+        .bind(report.run)
+        .bind(self.program())
+        .bind(report.started_at)
+        .bind(count(report.applied()))
+        .bind(count(report.failures().count()))
+        .bind(count(blocked))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Turns outcomes that a program must not start with into errors.
+fn accept(outcome: Outcome, what: &str) -> Result<Outcome, Error> {
+    match outcome {
+        Outcome::Failed(failure) => Err(Error::new(
+            ErrorKind::SchemaMismatch,
+            format!("bringing the {what} tables up to date: {failure}"),
+        )),
+        Outcome::Blocked(mismatch) if !mismatch.changed.is_empty() => Err(Error::new(
+            ErrorKind::SchemaMismatch,
+            format!(
+                "{what} migrations {:?} were changed after they were applied: restore the files \
+                 and add a new migration",
+                mismatch.changed
+            ),
+        )),
+        Outcome::Blocked(mismatch) => {
+            tracing::warn!(
+                unknown = ?mismatch.unknown,
+                "the {what} tables were made by a newer program"
+            );
+            Ok(Outcome::Blocked(mismatch))
+        }
+        outcome => Ok(outcome),
+    }
+}

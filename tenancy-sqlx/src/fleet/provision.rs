@@ -1,0 +1,295 @@
+//! Creates a tenant: all of it or nothing.
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+use tenancy_core::{Status, Tenant, TenantId};
+use uuid::Uuid;
+
+use super::new_tenant::Plan;
+use super::transaction::{self, Locks};
+use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
+use crate::error::{Error, ErrorKind};
+use crate::migrate::ledger::{self, Scope, Target};
+use crate::migrate::run::{Failure, Script, apply};
+use crate::migrate::{Outcome, RunReport};
+use crate::store::{TenantChange, notify};
+
+impl Fleet {
+    /// Creates a tenant: its record and domains, its schema with every table, the application's
+    /// rights in it, and whatever the registered resources make.
+    ///
+    /// All rows and tables come in one transaction. Without resources the tenant is active from
+    /// its end; with them it is [`Status::Provisioning`] until each is ready, and when one fails
+    /// everything is taken back in reverse order. Other programs are told at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Conflict`] when the slug, the schema or a domain is taken or still reserved;
+    /// the message names it. [`ErrorKind::Core`] when slug or schema do not follow from each
+    /// other. Whatever a failing migration or resource causes; the message names the file and the
+    /// line, or the resource.
+    pub async fn create(
+        &self,
+        new: NewTenant,
+        mut progress: impl FnMut(ProvisionEvent),
+    ) -> Result<Tenant, Error> {
+        let plan = new.resolve()?;
+        let mut connection = self.open().await?;
+        let tenant = self
+            .create_rows(&mut connection, &plan, &mut progress)
+            .await
+            .map_err(|error| error.while_doing(format!("creating tenant {}", plan.slug)))?;
+        progress(ProvisionEvent::Committed);
+        let tenant = if self.resources.is_empty() {
+            tenant
+        } else {
+            self.create_resources(&mut connection, tenant, &plan, &mut progress)
+                .await?
+        };
+        transaction::close(connection).await;
+        progress(ProvisionEvent::Active);
+        Ok(tenant)
+    }
+
+    /// Everything in PostgreSQL, in one transaction.
+    async fn create_rows(
+        &self,
+        connection: &mut PgConnection,
+        plan: &Plan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Tenant, Error> {
+        transaction::send(
+            connection,
+            transaction::begin(&Locks::of_names(&plan.slug, &plan.schema)),
+        )
+        .await?;
+        refuse_taken(connection, plan).await?;
+        progress(ProvisionEvent::Reserved);
+
+        let status = if self.resources.is_empty() {
+            Status::Active
+        } else {
+            Status::Provisioning
+        };
+        let tenant = insert(connection, plan, status).await?;
+        let scope = Scope::Tenant(Target {
+            id: tenant.id(),
+            slug: plan.slug.clone(),
+            schema: plan.schema.clone(),
+            status,
+        });
+
+        let run = RunReport::start();
+        let pending: Vec<_> = self.migrations.tenant.iter().collect();
+        let mut preamble = format!("CREATE SCHEMA {}", plan.schema.quoted());
+        if let Some(login) = &self.app_login {
+            preamble.push_str("; ");
+            preamble.push_str(&grants::tenant(&plan.schema, login));
+        }
+        apply(
+            connection,
+            &Script::new(preamble, &scope, &pending, run.run),
+        )
+        .await
+        .map_err(Failure::into_error)?;
+        let versions = self.migrations.tenant.versions();
+        progress(ProvisionEvent::Migrated {
+            versions: versions.clone(),
+        });
+
+        let report = RunReport {
+            shared: Some(Outcome::Applied { versions }),
+            ..run
+        };
+        self.record(connection, &report).await?;
+        notify(connection, &change(tenant.id(), plan)).await?;
+        transaction::commit(connection).await?;
+        Ok(tenant)
+    }
+
+    /// Everything outside, then the step to active; or nothing of both.
+    async fn create_resources(
+        &self,
+        connection: &mut PgConnection,
+        tenant: Tenant,
+        plan: &Plan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Tenant, Error> {
+        for (index, resource) in self.resources.iter().enumerate() {
+            progress(ProvisionEvent::Provisioning {
+                resource: resource.name(),
+            });
+            if let Err(error) = resource.provision(&tenant).await {
+                let failed = Error::from(error).while_doing(format!(
+                    "creating tenant {}: resource {}",
+                    plan.slug,
+                    resource.name()
+                ));
+                progress(ProvisionEvent::Undoing);
+                // The one that failed may have come half way, so it is purged like those before.
+                return Err(match self.undo(connection, &tenant, plan, index).await {
+                    Ok(()) => failed,
+                    Err(left) => failed
+                        .while_doing(format!("what was made could not be taken back ({left})")),
+                });
+            }
+        }
+        activate(connection, tenant, plan)
+            .await
+            .map_err(|error| error.while_doing(format!("activating tenant {}", plan.slug)))
+    }
+
+    /// Takes back the resources up to `last`, newest first, then the schema and the rows.
+    async fn undo(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &Tenant,
+        plan: &Plan,
+        last: usize,
+    ) -> Result<(), Error> {
+        for resource in self.resources[..=last].iter().rev() {
+            resource.purge(tenant).await.map_err(|error| {
+                Error::from(error).while_doing(format!("resource {}", resource.name()))
+            })?;
+        }
+        let (id, schema) = (tenant.id(), plan.schema.quoted());
+        transaction::send(
+            connection,
+            format!(
+                "{}; DROP SCHEMA {schema} CASCADE; \
+                 DELETE FROM tenancy.migrations WHERE scope = 'tenant' AND tenant_id = '{id}'; \
+                 DELETE FROM tenancy.tenants WHERE id = '{id}'",
+                transaction::begin(&Locks::of_tenant(id))
+            ),
+        )
+        .await?;
+        notify(connection, &change(id, plan)).await?;
+        transaction::commit(connection).await
+    }
+}
+
+/// Refuses a plan whose names are not free, naming the first that is not.
+async fn refuse_taken(connection: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
+    let row = sqlx::query(
+        "SELECT
+            EXISTS (SELECT FROM tenancy.tenants WHERE slug = $1 AND status <> 'purged') AS slug,
+            EXISTS (SELECT FROM tenancy.tenants WHERE schema_name = $2 AND status <> 'purged')
+                AS schema,
+            EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $2) AS namespace,
+            (SELECT domain FROM tenancy.domains WHERE domain = ANY ($3) ORDER BY domain LIMIT 1)
+                AS domain,
+            (SELECT kind || ' ' || name FROM tenancy.reserved_names
+             WHERE until > pg_catalog.clock_timestamp()
+               AND ((kind = 'slug' AND name = $1) OR (kind = 'schema' AND name = $2)
+                    OR (kind = 'domain' AND name = ANY ($3)))
+             ORDER BY kind, name LIMIT 1) AS reserved",
+    )
+    .bind(plan.slug.as_str())
+    .bind(plan.schema.as_str())
+    .bind(plan.domains.iter().map(|d| d.as_str()).collect::<Vec<_>>())
+    .fetch_one(connection)
+    .await
+    .map_err(ledger::explain)?;
+    let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
+    if row.try_get("slug")? {
+        return conflict(format!("slug {} is taken: choose another", plan.slug));
+    }
+    if row.try_get("schema")? {
+        return conflict(format!(
+            "schema {} belongs to another tenant: choose another",
+            plan.schema
+        ));
+    }
+    if let Some(domain) = row.try_get::<Option<&str>, _>("domain")? {
+        return conflict(format!("domain {domain} is taken: choose another"));
+    }
+    if let Some(name) = row.try_get::<Option<&str>, _>("reserved")? {
+        return conflict(format!(
+            "{name} was freed a short while ago and is still reserved: choose another or try later"
+        ));
+    }
+    if row.try_get("namespace")? {
+        return conflict(format!(
+            "schema {} exists in PostgreSQL and is no tenant's: choose another",
+            plan.schema
+        ));
+    }
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    status: Status,
+) -> Result<Tenant, Error> {
+    let id = TenantId::generate();
+    let row: PgRow = sqlx::query(
+        "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at, updated_at",
+    )
+    .bind(id.as_uuid())
+    .bind(plan.slug.as_str())
+    .bind(plan.schema.as_str())
+    .bind(&plan.name)
+    .bind(&plan.description)
+    .bind(status.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
+    let primary = plan.domains.first();
+    // In one order everywhere, so that two programs never wait for each other's domains.
+    let mut sorted: Vec<_> = plan.domains.iter().collect();
+    sorted.sort_unstable();
+    for domain in sorted {
+        sqlx::query(
+            "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(Uuid::now_v7())
+        .bind(id.as_uuid())
+        .bind(domain.as_str())
+        .bind(Some(domain) == primary)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| domains::taken(error, domain))?;
+    }
+    Ok(Tenant::new(id, plan.slug.clone(), plan.schema.clone())
+        .with_name(&plan.name)
+        .with_description(&plan.description)
+        .with_status(status)
+        .with_primary_domain(primary.cloned())
+        .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
+}
+
+async fn activate(
+    connection: &mut PgConnection,
+    tenant: Tenant,
+    plan: &Plan,
+) -> Result<Tenant, Error> {
+    transaction::send(
+        connection,
+        transaction::begin(&Locks::of_tenant(tenant.id())),
+    )
+    .await?;
+    let updated_at = sqlx::query_scalar(
+        "UPDATE tenancy.tenants SET status = 'active', updated_at = pg_catalog.now()
+         WHERE id = $1 AND status = 'provisioning' RETURNING updated_at",
+    )
+    .bind(tenant.id().as_uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    notify(connection, &change(tenant.id(), plan)).await?;
+    transaction::commit(connection).await?;
+    let created_at = tenant.created_at();
+    Ok(tenant
+        .with_status(Status::Active)
+        .with_times(created_at, updated_at))
+}
+
+/// What others are told: also those who had asked for the names before there was a tenant.
+fn change(id: TenantId, plan: &Plan) -> TenantChange {
+    TenantChange::Tenant {
+        id,
+        slugs: vec![plan.slug.clone()],
+        domains: plan.domains.clone(),
+    }
+}

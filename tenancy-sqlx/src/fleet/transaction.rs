@@ -1,0 +1,128 @@
+//! The owner's transactions: a connection of their own, explicit limits, and locks that end with
+//! them.
+
+use sha2::{Digest, Sha256};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tenancy_core::{SchemaName, Slug, TenantId};
+
+use crate::error::{Error, ErrorKind};
+use crate::migrate::ledger::Scope;
+
+/// The oldest PostgreSQL that is supported, as the server counts.
+const OLDEST: u32 = 150_000;
+
+/// Opens a connection that nothing else uses; dropping it ends whatever it was doing.
+pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Error> {
+    let connection = options.connect().await.map_err(|error| {
+        Error::from(error).while_doing(format!(
+            "connecting as {} to change the fleet",
+            options.get_username()
+        ))
+    })?;
+    match connection.server_version_num() {
+        Some(version) if version < OLDEST => {
+            let _ = connection.close().await;
+            Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "PostgreSQL {} is too old: use 15 or newer",
+                    version / 10_000
+                ),
+            ))
+        }
+        _ => Ok(connection),
+    }
+}
+
+/// Locks that a transaction takes first, in one order everywhere so that none wait in a circle.
+#[derive(Debug)]
+pub(crate) struct Locks(Vec<i64>);
+
+impl Locks {
+    /// Keeps two programs from bringing one scope to head at once.
+    pub(crate) fn of_scope(scope: &Scope) -> Self {
+        match scope {
+            Scope::Tenant(target) => Self::of_tenant(target.id),
+            shared => Self(vec![key(shared.name(), "")]),
+        }
+    }
+
+    /// Keeps two programs from changing one tenant at once.
+    pub(crate) fn of_tenant(id: TenantId) -> Self {
+        Self(vec![key("tenant", &id.to_string())])
+    }
+
+    /// Keeps two programs from giving out one name at once.
+    pub(crate) fn of_names(slug: &Slug, schema: &SchemaName) -> Self {
+        let mut keys = vec![key("slug", slug.as_str()), key("schema", schema.as_str())];
+        keys.sort_unstable();
+        Self(keys)
+    }
+}
+
+/// 64 bits of a digest over purpose and name; a collision makes two things wait for each other.
+fn key(purpose: &str, name: &str) -> i64 {
+    let digest = Sha256::digest(format!("tenancy:{purpose}:{name}").as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    i64::from_be_bytes(bytes)
+}
+
+/// The message that begins a transaction and takes `locks`.
+///
+/// Our own locks are waited for as long as an honest migration may take; those of tables only
+/// briefly, because everybody who comes after us queues behind our waiting.
+pub(crate) fn begin(locks: &Locks) -> String {
+    use std::fmt::Write as _;
+    let mut sql = String::from(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+         SET LOCAL standard_conforming_strings = on; \
+         SET LOCAL statement_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SET LOCAL lock_timeout = '60s'",
+    );
+    for key in &locks.0 {
+        let _ = write!(sql, "; SELECT pg_catalog.pg_advisory_xact_lock({key})");
+    }
+    sql.push_str("; SET LOCAL lock_timeout = '5s'");
+    sql
+}
+
+/// Sends framework SQL that needs no answer.
+pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), Error> {
+    send(connection, "COMMIT".into()).await
+}
+
+pub(crate) async fn rollback(connection: &mut PgConnection) -> Result<(), Error> {
+    send(connection, "ROLLBACK".into()).await
+}
+
+/// Says goodbye; whether the server hears it decides nothing.
+pub(crate) async fn close(connection: PgConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "a connection did not close in good order");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_are_taken_in_one_order_and_differ_by_purpose() {
+        let [a, b] = ["aa", "bb"].map(|name| Slug::parse(name).unwrap());
+        let [c, d] = ["bb", "aa"].map(|name| SchemaName::parse(name).unwrap());
+        for locks in [Locks::of_names(&a, &c), Locks::of_names(&b, &d)] {
+            assert!(locks.0[0] < locks.0[1]);
+        }
+        assert_ne!(key("slug", "aa"), key("schema", "aa"));
+    }
+}

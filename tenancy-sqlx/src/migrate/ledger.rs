@@ -1,0 +1,251 @@
+//! One ledger for the whole fleet, and the one query that says who is behind.
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row};
+use tenancy_core::{SchemaName, Slug, Status, TenantId};
+use uuid::Uuid;
+
+use super::set::{Migration, MigrationSet};
+use super::status::ScopeStatus;
+use crate::error::{Error, ErrorKind};
+
+/// Something that has migrations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Framework,
+    Shared,
+    Tenant(Target),
+}
+
+/// A tenant as far as migrating it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) id: TenantId,
+    pub(crate) slug: Slug,
+    pub(crate) schema: SchemaName,
+    pub(crate) status: Status,
+}
+
+impl Scope {
+    /// How the ledger calls it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Framework => "framework",
+            Self::Shared => "shared",
+            Self::Tenant(_) => "tenant",
+        }
+    }
+
+    /// The tenant's id in the ledger.
+    pub(crate) fn tenant(&self) -> Uuid {
+        match self {
+            Self::Tenant(target) => *target.id.as_uuid(),
+            _ => Uuid::nil(),
+        }
+    }
+}
+
+/// One scope and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) scope: Scope,
+    pub(crate) ledger: ScopeStatus,
+}
+
+/// The answer to "who is behind".
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// The framework, the shared part, and tenants by slug.
+    pub(crate) subjects: Vec<Subject>,
+    /// How many of the tenants asked about are at head.
+    pub(crate) at_head: u64,
+}
+
+/// Which tenants the answer lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    Everyone,
+    NotAtHead,
+}
+
+/// The three sets a ledger is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sets<'a> {
+    pub(crate) framework: &'a MigrationSet,
+    pub(crate) shared: &'a MigrationSet,
+    pub(crate) tenant: &'a MigrationSet,
+}
+
+impl Sets<'_> {
+    fn of(&self, scope: &Scope) -> &MigrationSet {
+        match scope {
+            Scope::Framework => self.framework,
+            Scope::Shared => self.shared,
+            Scope::Tenant(_) => self.tenant,
+        }
+    }
+}
+
+/// Reads the whole ledger in one query; only what differs from head crosses the wire.
+///
+/// With `only`, tenants of other slugs are neither listed nor counted.
+pub(crate) async fn standing(
+    connection: &mut PgConnection,
+    sets: Sets<'_>,
+    only: Option<&[Slug]>,
+    listing: Listing,
+) -> Result<Standing, Error> {
+    const STANDING: &str = "
+        WITH ledger AS (
+            SELECT scope, tenant_id,
+                   pg_catalog.array_agg(version ORDER BY version) AS versions,
+                   pg_catalog.array_agg(checksum ORDER BY version) AS checksums
+            FROM tenancy.migrations GROUP BY scope, tenant_id
+        ), subjects AS (
+            SELECT 'framework' AS scope, '00000000-0000-0000-0000-000000000000'::uuid AS tenant_id,
+                   NULL::text AS slug, NULL::text AS schema_name, NULL::text AS status,
+                   $1::bigint[] AS head, $2::bytea[] AS sums
+            UNION ALL
+            SELECT 'shared', '00000000-0000-0000-0000-000000000000', NULL, NULL, NULL, $3, $4
+            UNION ALL
+            SELECT 'tenant', id, slug, schema_name, status, $5::bigint[], $6::bytea[]
+            FROM tenancy.tenants
+            WHERE status <> 'purged' AND ($7::text[] IS NULL OR slug = ANY ($7))
+        ), judged AS (
+            SELECT subjects.scope, subjects.tenant_id, slug, schema_name, status,
+                   coalesce(versions, '{}') AS versions, coalesce(checksums, '{}') AS checksums,
+                   coalesce(versions, '{}') = head AND coalesce(checksums, '{}') = sums AS at_head
+            FROM subjects LEFT JOIN ledger USING (scope, tenant_id)
+        )
+        SELECT scope, tenant_id, slug, schema_name, status, at_head,
+               CASE WHEN NOT at_head THEN versions END AS versions,
+               CASE WHEN NOT at_head THEN checksums END AS checksums,
+               (SELECT pg_catalog.count(*) FROM judged WHERE scope = 'tenant' AND at_head)
+                   AS tenants_at_head
+        FROM judged
+        WHERE scope <> 'tenant' OR NOT at_head OR $8
+        ORDER BY slug";
+    let only: Option<Vec<&str>> = only.map(|slugs| slugs.iter().map(Slug::as_str).collect());
+    let rows = sqlx::query(STANDING)
+        .bind(sets.framework.versions())
+        .bind(sets.framework.checksums())
+        .bind(sets.shared.versions())
+        .bind(sets.shared.checksums())
+        .bind(sets.tenant.versions())
+        .bind(sets.tenant.checksums())
+        .bind(only)
+        .bind(listing == Listing::Everyone)
+        .fetch_all(connection)
+        .await
+        .map_err(explain)?;
+    let at_head: i64 = match rows.first() {
+        Some(row) => row.try_get("tenants_at_head")?,
+        None => 0,
+    };
+    let subjects = rows
+        .iter()
+        .map(|row| subject(row, sets))
+        .collect::<Result<_, Error>>()?;
+    Ok(Standing {
+        subjects,
+        at_head: at_head.unsigned_abs(),
+    })
+}
+
+fn subject(row: &PgRow, sets: Sets<'_>) -> Result<Subject, Error> {
+    let scope = match row.try_get("scope")? {
+        "framework" => Scope::Framework,
+        "shared" => Scope::Shared,
+        _ => Scope::Tenant(Target::from_row(row)?),
+    };
+    let set = sets.of(&scope);
+    let ledger = if row.try_get("at_head")? {
+        ScopeStatus::at_head(set)
+    } else {
+        let versions: Vec<i64> = row.try_get("versions")?;
+        let checksums: Vec<Vec<u8>> = row.try_get("checksums")?;
+        let pairs: Vec<_> = versions.into_iter().zip(checksums).collect();
+        ScopeStatus::compare(set, &pairs)
+    };
+    Ok(Subject { scope, ledger })
+}
+
+impl FromRow<'_, PgRow> for Target {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: TenantId::from_uuid(row.try_get("tenant_id")?),
+            slug: parsed(row, "slug")?,
+            schema: parsed(row, "schema_name")?,
+            status: parsed(row, "status")?,
+        })
+    }
+}
+
+/// Reads a column whose text has one strict form.
+pub(crate) fn parsed<T>(row: &PgRow, column: &str) -> Result<T, sqlx::Error>
+where
+    T: std::str::FromStr<Err = tenancy_core::Error>,
+{
+    let text: &str = row.try_get(column)?;
+    text.parse()
+        .map_err(|error: T::Err| sqlx::Error::ColumnDecode {
+            index: column.into(),
+            source: Box::new(error),
+        })
+}
+
+/// The statement that enters `migration` into the ledger; it tells the version and the schema
+/// that the migration left behind, which the runner compares with what it expects.
+pub(super) fn entry(scope: &Scope, migration: &Migration, run: Uuid) -> String {
+    let (name, tenant) = (scope.name(), scope.tenant());
+    let mut checksum = String::with_capacity(2 * migration.checksum().len());
+    for byte in migration.checksum() {
+        use std::fmt::Write as _;
+        let _ = write!(checksum, "{byte:02x}");
+    }
+    format!(
+        "INSERT INTO tenancy.migrations \
+         (scope, tenant_id, version, name, checksum, run_id, applied_at, duration_us) \
+         VALUES ('{name}', '{tenant}', {version}, {label}, '\\x{checksum}', '{run}', \
+         pg_catalog.clock_timestamp(), \
+         (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - coalesce(\
+         (SELECT pg_catalog.max(applied_at) FROM tenancy.migrations WHERE scope = '{name}' \
+         AND tenant_id = '{tenant}' AND run_id = '{run}'), pg_catalog.statement_timestamp())) \
+         * 1000000)::bigint) \
+         RETURNING version AS tenancy_version, pg_catalog.current_schema()::text AS tenancy_schema",
+        version = migration.version(),
+        label = literal(migration.name()),
+    )
+}
+
+/// The statement that reads one scope's ledger.
+pub(super) fn of_scope(scope: &Scope) -> String {
+    format!(
+        "SELECT version, checksum FROM tenancy.migrations \
+         WHERE scope = '{}' AND tenant_id = '{}' ORDER BY version",
+        scope.name(),
+        scope.tenant()
+    )
+}
+
+/// A string constant, under `standard_conforming_strings`, which every transaction here sets.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Says what to do when the framework's tables are not there.
+pub(crate) fn explain(error: sqlx::Error) -> Error {
+    let missing = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| matches!(&*code, "42P01" | "3F000" | "42703"));
+    if missing {
+        return Error::new(
+            ErrorKind::Configuration,
+            "the framework's tables are missing or old in this database: prepare it first \
+             (migrate run --shared)",
+        )
+        .with_source(error);
+    }
+    Error::from(error)
+}

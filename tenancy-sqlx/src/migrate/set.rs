@@ -1,0 +1,382 @@
+//! The migrations a program was built with, ordered and checked.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha384};
+use sqlx::migrate::{MigrationType, Migrator};
+
+use super::check::check;
+use crate::error::{Error, ErrorKind};
+
+/// One numbered step from a schema to the next.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Migration {
+    version: i64,
+    name: Cow<'static, str>,
+    sql: Cow<'static, str>,
+    checksum: Cow<'static, [u8]>,
+    down: Option<Cow<'static, str>>,
+}
+
+impl Migration {
+    /// Makes a migration; `name` is the part of its file name between the number and `.sql`.
+    pub fn new(
+        version: i64,
+        name: impl Into<Cow<'static, str>>,
+        sql: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let sql = sql.into();
+        Self {
+            version,
+            name: name.into(),
+            // The digest sqlx takes, so that embedding and reading a folder agree.
+            checksum: Sha384::digest(sql.as_bytes()).to_vec().into(),
+            sql,
+            down: None,
+        }
+    }
+
+    /// Adds the script that takes it back.
+    #[must_use]
+    pub fn with_down(mut self, sql: impl Into<Cow<'static, str>>) -> Self {
+        self.down = Some(sql.into());
+        self
+    }
+
+    /// Its number; they are applied in this order.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its number and name, as its file is called.
+    pub fn file_name(&self) -> String {
+        format!("{}_{}.sql", self.version, self.name)
+    }
+
+    /// What it does.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// What takes it back, if anything does.
+    pub fn down(&self) -> Option<&str> {
+        self.down.as_deref()
+    }
+
+    /// The SHA-384 digest of its text.
+    pub fn checksum(&self) -> &[u8] {
+        &self.checksum
+    }
+}
+
+impl fmt::Debug for Migration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Migration({})", self.file_name())
+    }
+}
+
+/// Migrations with unique versions, in order, none of which touches the transaction, the path or
+/// the session it runs in.
+///
+/// Cloning copies a pointer.
+///
+/// # Example
+///
+/// ```
+/// use tenancy_sqlx::{ErrorKind, Migration, MigrationSet};
+///
+/// let notes = "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)";
+/// let set = MigrationSet::new([Migration::new(1, "notes", notes)])?;
+/// assert_eq!(set.versions(), [1]);
+///
+/// let error = MigrationSet::new([Migration::new(1, "notes", "DROP TABLE a; COMMIT")]).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Configuration);
+/// # Ok::<(), tenancy_sqlx::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct MigrationSet {
+    migrations: Arc<[Migration]>,
+}
+
+impl MigrationSet {
+    /// Makes a set of `migrations` in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when two have one version, a version is below one, or the SQL
+    /// of one controls the transaction, sets the path or changes the session; the message names
+    /// the file and the line.
+    pub fn new(migrations: impl IntoIterator<Item = Migration>) -> Result<Self, Error> {
+        let mut migrations: Vec<_> = migrations.into_iter().collect();
+        migrations.sort_by_key(Migration::version);
+        for pair in migrations.windows(2) {
+            if pair[0].version == pair[1].version {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!(
+                        "migrations {} and {} have the same version: give one another number",
+                        pair[0].file_name(),
+                        pair[1].file_name()
+                    ),
+                ));
+            }
+        }
+        for migration in &migrations {
+            if migration.version < 1 {
+                return Err(Error::new(
+                    ErrorKind::Configuration,
+                    format!(
+                        "migration {} is invalid: versions start at 1",
+                        migration.file_name()
+                    ),
+                ));
+            }
+            for sql in [Some(migration.sql()), migration.down()]
+                .into_iter()
+                .flatten()
+            {
+                check(sql).map_err(|refusal| {
+                    Error::new(
+                        ErrorKind::Configuration,
+                        format!(
+                            "migration {}, line {}: {}",
+                            migration.file_name(),
+                            refusal.line,
+                            refusal.reason
+                        ),
+                    )
+                })?;
+            }
+        }
+        Ok(Self {
+            migrations: migrations.into(),
+        })
+    }
+
+    /// Takes the migrations that `sqlx::migrate!` embedded.
+    ///
+    /// # Errors
+    ///
+    /// As [`MigrationSet::new`]; also when a file opts out of its transaction.
+    pub fn embedded(migrator: &Migrator) -> Result<Self, Error> {
+        let mut parts = Parts::default();
+        for migration in migrator.iter() {
+            let name = migration.description.replace(' ', "_");
+            if migration.no_tx {
+                return Err(refuse_without_transaction(migration.version, &name));
+            }
+            let sql = migration.sql.as_str().to_owned();
+            parts.add(migration.version, name, migration.migration_type, sql)?;
+        }
+        parts.into_set()
+    }
+
+    /// Reads the `N_name.sql` (or `N_name.up.sql` and `N_name.down.sql`) files of a folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`MigrationSet::new`]; also when the folder or a file cannot be read.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let unreadable = |error: std::io::Error, path: &Path| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("migrations at {} cannot be read: {error}", path.display()),
+            )
+            .with_source(error)
+        };
+        let mut parts = Parts::default();
+        for entry in std::fs::read_dir(folder).map_err(|error| unreadable(error, folder))? {
+            let path = entry.map_err(|error| unreadable(error, folder))?.path();
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let Some((number, rest)) = file.split_once('_') else {
+                continue;
+            };
+            let kind = MigrationType::from_filename(rest);
+            let (Some(name), true) = (rest.strip_suffix(kind.suffix()), path.is_file()) else {
+                continue;
+            };
+            let version = number.parse().map_err(|error| {
+                Error::new(
+                    ErrorKind::Configuration,
+                    format!("migration {file} is invalid: start its name with a number"),
+                )
+                .with_source(Box::<dyn std::error::Error + Send + Sync>::from(
+                    error as std::num::ParseIntError,
+                ))
+            })?;
+            let sql = std::fs::read_to_string(&path).map_err(|error| unreadable(error, &path))?;
+            if sql.starts_with("-- no-transaction") {
+                return Err(refuse_without_transaction(version, name));
+            }
+            parts.add(version, name.to_owned(), kind, sql)?;
+        }
+        parts.into_set()
+    }
+
+    /// The migrations in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Migration> {
+        self.migrations.iter()
+    }
+
+    /// The migration of `version`.
+    pub fn get(&self, version: i64) -> Option<&Migration> {
+        self.migrations
+            .binary_search_by_key(&version, Migration::version)
+            .ok()
+            .map(|index| &self.migrations[index])
+    }
+
+    /// The versions in order.
+    pub fn versions(&self) -> Vec<i64> {
+        self.iter().map(Migration::version).collect()
+    }
+
+    /// The newest version.
+    pub fn head(&self) -> Option<i64> {
+        self.migrations.last().map(Migration::version)
+    }
+
+    pub(crate) fn checksums(&self) -> Vec<&[u8]> {
+        self.iter().map(Migration::checksum).collect()
+    }
+}
+
+impl<'a> IntoIterator for &'a MigrationSet {
+    type Item = &'a Migration;
+    type IntoIter = std::slice::Iter<'a, Migration>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// What a program brings to a database: one set for what all share, one for every tenant.
+#[derive(Debug, Clone, Default)]
+pub struct Migrations {
+    /// Run once, in `public`; what is published to all tenants is qualified with `shared`.
+    pub shared: MigrationSet,
+    /// Run in the schema of each tenant.
+    pub tenant: MigrationSet,
+}
+
+/// Ups and downs of the same version, in whatever order they are found.
+#[derive(Default)]
+struct Parts {
+    ups: Vec<Migration>,
+    downs: BTreeMap<i64, String>,
+}
+
+impl Parts {
+    fn add(
+        &mut self,
+        version: i64,
+        name: String,
+        kind: MigrationType,
+        sql: String,
+    ) -> Result<(), Error> {
+        if kind.is_up_migration() {
+            self.ups.push(Migration::new(version, name, sql));
+        } else if self.downs.insert(version, sql).is_some() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!("migration {version} has two down files: keep one"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn into_set(mut self) -> Result<MigrationSet, Error> {
+        for up in &mut self.ups {
+            up.down = self.downs.remove(&up.version).map(Cow::Owned);
+        }
+        if let Some(version) = self.downs.keys().next() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!("migration {version} has a down file and no other: add its up file"),
+            ));
+        }
+        MigrationSet::new(self.ups)
+    }
+}
+
+fn refuse_without_transaction(version: i64, name: &str) -> Error {
+    Error::new(
+        ErrorKind::Configuration,
+        format!(
+            "migration {version}_{name}.sql asks to run without a transaction: it could stop \
+             half way, so remove that line"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_ordered_and_its_versions_are_unique() {
+        let set = MigrationSet::new([
+            Migration::new(2, "b", "SELECT 2"),
+            Migration::new(1, "a", "SELECT 1"),
+        ])
+        .unwrap();
+        assert_eq!(set.versions(), [1, 2]);
+        assert_eq!(set.head(), Some(2));
+
+        let error = MigrationSet::new([
+            Migration::new(1, "a", "SELECT 1"),
+            Migration::new(1, "b", "SELECT 2"),
+        ])
+        .unwrap_err();
+        assert!(error.to_string().contains("1_a.sql and 1_b.sql"), "{error}");
+        assert!(MigrationSet::new([Migration::new(0, "a", "SELECT 1")]).is_err());
+    }
+
+    #[test]
+    fn a_folder_and_sqlx_agree_on_names_and_checksums() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, sql: &str| std::fs::write(folder.path().join(name), sql).unwrap();
+        write("1_first_step.sql", "SELECT 1");
+        write("2_second.up.sql", "SELECT 2");
+        write("2_second.down.sql", "SELECT -2");
+        write("README.md", "not SQL");
+        let read = MigrationSet::read(folder.path()).unwrap();
+        assert_eq!(read.versions(), [1, 2]);
+        assert_eq!(read.get(2).unwrap().down(), Some("SELECT -2"));
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let migrator = runtime.block_on(Migrator::new(folder.path())).unwrap();
+        let embedded = MigrationSet::embedded(&migrator).unwrap();
+        assert!(read.iter().eq(embedded.iter()));
+        let sqlx: Vec<_> = migrator
+            .iter()
+            .filter(|m| m.migration_type.is_up_migration())
+            .map(|m| m.checksum.to_vec())
+            .collect();
+        assert_eq!(read.checksums(), sqlx);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_run_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("7_bad.sql"), "SELECT 1;\nCOMMIT;").unwrap();
+        let error = MigrationSet::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("7_bad.sql, line 2"), "{error}");
+
+        std::fs::write(folder.path().join("7_bad.sql"), "-- no-transaction\n").unwrap();
+        assert!(MigrationSet::read(folder.path()).is_err());
+        assert!(MigrationSet::read(folder.path().join("nothing")).is_err());
+    }
+}
