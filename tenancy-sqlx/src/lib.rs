@@ -1,4 +1,4 @@
-//! Where a tenant's rows live.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod search_path;
@@ -6,43 +6,50 @@ mod search_path;
 mod sql;
 mod statement;
 
+mod login;
 mod settings;
 
-mod login;
-
 mod guard;
-
 mod text_cache;
 
 mod database;
 
-mod fleet;
-mod migrate;
-mod store;
 mod db;
-
 mod query;
-
 mod transaction;
+
+mod migrate;
+
+mod fleet;
+
+mod store;
 
 #[cfg(feature = "axum")]
 mod extract;
 
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "embedded")]
+pub mod embedded;
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use database::Database;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "axum")]
+pub use extract::NoTenant;
 pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
-pub use store::{PgTenantStore, TenantChange, TenantChanges};
-#[cfg(feature = "axum")]
-pub use extract::NoTenant;
 pub use query::{Execute, Query};
 pub use settings::PoolSettings;
 pub use sql::{Kind, Read, TenantSql, Write};
 pub use statement::TenantStatement;
+pub use store::{PgTenantStore, TenantChange, TenantChanges};
+pub use tenancy_sqlx_macros::tenant_sql;
 pub use transaction::TenantTx;
 
 #[doc(hidden)]
