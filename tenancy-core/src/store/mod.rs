@@ -1,8 +1,17 @@
 //! From an identifier to a tenant.
 
+mod bounded;
+mod cached;
+mod clock;
+mod memory;
+
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+
+pub use self::cached::{CacheStats, CachedStore};
+pub use self::memory::MemoryStore;
 
 use crate::domain::Domain;
 use crate::error::Error;
@@ -19,6 +28,16 @@ pub enum Identifier {
     Slug(Slug),
     /// One of the tenant's own domains.
     Domain(Domain),
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "id {id}"),
+            Self::Slug(slug) => write!(f, "slug {slug}"),
+            Self::Domain(domain) => write!(f, "domain {domain}"),
+        }
+    }
 }
 
 /// Knows the tenants; the framework only asks, so a store may live anywhere.
