@@ -91,16 +91,39 @@ mod tests {
     #[test]
     fn fields_are_named_by_pointers_and_rules_by_codes() {
         let cases = [
-            ("items[1].price", "invalid type: map, expected u32", "#/items/1/price", "invalid_type"),
+            (
+                "items[1].price",
+                "invalid type: map, expected u32",
+                "#/items/1/price",
+                "invalid_type",
+            ),
             ("", "missing field `title`", "#/title", "required"),
-            ("author", "missing field `name`", "#/author/name", "required"),
-            ("titel", "unknown field `titel`, expected `title`", "#/titel", "unknown_field"),
-            ("a/b~c d", "invalid length 3", "#/a~1b~0c%20d", "invalid_length"),
+            (
+                "author",
+                "missing field `name`",
+                "#/author/name",
+                "required",
+            ),
+            (
+                "titel",
+                "unknown field `titel`, expected `title`",
+                "#/titel",
+                "unknown_field",
+            ),
+            (
+                "a/b~c d",
+                "invalid length 3",
+                "#/a~1b~0c%20d",
+                "invalid_length",
+            ),
             ("", "trouble", "#", "invalid"),
         ];
         for (path, message, pointer, code) in cases {
             let error = error(path, message);
-            assert_eq!((error.pointer.as_str(), error.code.as_str()), (pointer, code));
+            assert_eq!(
+                (error.pointer.as_str(), error.code.as_str()),
+                (pointer, code)
+            );
             assert_eq!(error.detail, message);
         }
     }

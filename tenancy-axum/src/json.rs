@@ -102,7 +102,10 @@ impl<T> From<T> for Json<T> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(value)) = headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) else {
+    let Some(Ok(value)) = headers
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.to_str())
+    else {
         return false;
     };
     let essence = value.split(';').next().unwrap_or_default().trim();
@@ -117,11 +120,13 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         Err(error) => error,
     };
     if error.classify() != Category::Data {
-        return Err(Problem::new(ProblemCode::InvalidJson).detail(if bytes.is_empty() {
-            "the body is empty: send a JSON document".to_owned()
-        } else {
-            format!("the body is not JSON: {error}")
-        }));
+        return Err(
+            Problem::new(ProblemCode::InvalidJson).detail(if bytes.is_empty() {
+                "the body is empty: send a JSON document".to_owned()
+            } else {
+                format!("the body is not JSON: {error}")
+            }),
+        );
     }
     // axum's own extractor knows the path of what does not fit and puts it in front of the
     // message; parsing a second time costs only those who sent something that does not fit.

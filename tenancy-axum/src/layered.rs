@@ -13,11 +13,7 @@ use tower_service::Service;
 /// What a layer does around the service inside it.
 pub(crate) trait Around: Clone + Send + 'static {
     /// Answers `request`, usually with the help of `inner`, which is ready to be called.
-    fn around<S: Inner>(
-        self,
-        inner: S,
-        request: Request,
-    ) -> impl Future<Output = Response> + Send;
+    fn around<S: Inner>(self, inner: S, request: Request) -> impl Future<Output = Response> + Send;
 }
 
 /// A service of axum's shape that is ready to be called once.

@@ -185,7 +185,7 @@ impl Asked {
                 Ok(document) => document,
                 Err(_) => return Response::from_parts(parts, Body::from(body)),
             },
-            _ => bare(parts.status, &body),
+            _ => bare(parts.status, &parts.headers, &body),
         }
         .name(&self.path, self.request_id.as_ref());
 
@@ -235,9 +235,16 @@ impl Kind {
     }
 }
 
-fn bare(status: StatusCode, body: &[u8]) -> Document {
+fn bare(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Document {
     let document = Document::of_status(status);
     let text = str::from_utf8(body).unwrap_or_default().trim();
+    if let (StatusCode::METHOD_NOT_ALLOWED, Some(Ok(allow)), "") = (
+        status,
+        headers.get(header::ALLOW).map(|allow| allow.to_str()),
+        text,
+    ) {
+        return document.detail(&format!("this route takes {allow}"));
+    }
     if status.is_client_error() && (1..=LONGEST_DETAIL).contains(&text.len()) {
         document.detail(text)
     } else {
@@ -248,9 +255,11 @@ fn bare(status: StatusCode, body: &[u8]) -> Document {
 /// The whole body, if it is known to be small before a byte of it was read.
 async fn small(body: Body) -> Result<Bytes, Body> {
     match body.size_hint().exact() {
-        Some(length) if length <= LONGEST_BODY => {
-            Ok(body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
-        }
+        Some(length) if length <= LONGEST_BODY => Ok(body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default()),
         _ => Err(body),
     }
 }

@@ -67,7 +67,8 @@ pub(crate) struct RequestSpan(Span);
 impl RequestSpan {
     pub(crate) fn record_tenant(&self, tenant: &TenantContext) {
         self.0.record("tenant", tenant.slug().as_str());
-        self.0.record("tenant_id", tracing::field::display(tenant.id()));
+        self.0
+            .record("tenant_id", tracing::field::display(tenant.id()));
     }
 }
 

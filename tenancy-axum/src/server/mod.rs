@@ -167,7 +167,8 @@ async fn connection(
             app.clone().call(request)
         })
     };
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     // hyper's own header timeout starts when the first bytes have told HTTP/1 from HTTP/2, and
     // HTTP/2 has none: this one covers a client that says nothing at all.
     let mut patience = pin!(tokio::time::sleep(header_timeout));
