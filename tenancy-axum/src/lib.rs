@@ -4,6 +4,8 @@ mod routes;
 
 mod dispatch;
 
+mod authority;
+
 mod extract;
 
 mod problem;
@@ -38,6 +40,7 @@ mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use authority::Authority;
 pub use body_limit::BodyLimitLayer;
 pub use catch_panic::CatchPanicLayer;
 pub use extract::{PublicOnly, Tenant};

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
-use tenancy_core::{Error, Problem, ProblemCode};
+use tenancy_core::{IntoProblem, Problem, ProblemCode};
 use tower_layer::Layer;
 
 use crate::document::Document;
@@ -68,30 +68,10 @@ impl ApiError {
     }
 }
 
-impl From<Problem> for ApiError {
-    fn from(problem: Problem) -> Self {
-        Self {
-            problem,
-            cause: None,
-        }
-    }
-}
-
-impl From<ProblemCode> for ApiError {
-    fn from(code: ProblemCode) -> Self {
-        Problem::new(code).into()
-    }
-}
-
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
-        Self::from(Problem::from(&error)).caused_by(error)
-    }
-}
-
-impl From<&Error> for ApiError {
-    fn from(error: &Error) -> Self {
-        Self::from(error.clone())
+impl<E: IntoProblem> From<E> for ApiError {
+    fn from(failure: E) -> Self {
+        let (problem, cause) = failure.into_problem();
+        Self { problem, cause }
     }
 }
 

@@ -6,7 +6,7 @@ mod search_path;
 mod sql;
 mod statement;
 
-mod login;
+pub mod login;
 mod settings;
 
 mod guard;
@@ -53,4 +53,4 @@ pub use tenancy_sqlx_macros::tenant_sql;
 pub use transaction::TenantTx;
 
 #[doc(hidden)]
-pub use sql::__private;
+pub use sql::private as __private;
