@@ -280,18 +280,15 @@ impl Landing {
             return;
         }
         let key = self.identifier.clone();
-        match answer {
-            Some(tenant) => {
-                state.absent.remove(&key);
-                let ends = end(asked, settings.ttl);
-                let tenant = Arc::clone(tenant);
-                state.present.insert(key, tenant, ends, settings.capacity);
-            }
-            None => {
-                state.present.remove(&key);
-                let ends = end(asked, settings.negative_ttl);
-                state.absent.insert(key, (), ends, settings.capacity);
-            }
+        if let Some(tenant) = answer {
+            state.absent.remove(&key);
+            let ends = end(asked, settings.ttl);
+            let tenant = Arc::clone(tenant);
+            state.present.insert(key, tenant, ends, settings.capacity);
+        } else {
+            state.present.remove(&key);
+            let ends = end(asked, settings.negative_ttl);
+            state.absent.insert(key, (), ends, settings.capacity);
         }
     }
 }
@@ -331,7 +328,7 @@ impl Memory {
 /// When an answer that was asked for at `asked` ends.
 fn end(asked: Instant, ttl: Duration) -> Instant {
     // A clock can overflow; nobody needs an answer that is older than a day.
-    asked + ttl.min(Duration::from_secs(24 * 60 * 60))
+    asked + ttl.min(Duration::from_hours(24))
 }
 
 impl Default for State {
