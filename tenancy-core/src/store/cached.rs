@@ -26,6 +26,9 @@ type Load = BoxFuture<'static, Result<Answer, Error>>;
 /// Answers are at most as old as the time to live, counted from when the store was asked, and
 /// never older than the last invalidation that concerns them. Failures are not remembered.
 ///
+/// Dropping a lookup is safe: others who wait for the same answer still get it, and a question
+/// that nobody waits for any more is dropped.
+///
 /// # Example
 ///
 /// ```
@@ -130,6 +133,9 @@ impl<S> CachedStore<S> {
 
     /// Forgets everything about the tenant, whatever identifier it was found by, and all
     /// absences, because what changed may be a name it now answers to.
+    ///
+    /// Call it after the change can be read from the store behind. A name that went from one
+    /// tenant to another takes a call for each of them.
     pub fn invalidate(&self, id: &TenantId) {
         let mut state = self.memory.write();
         state.present.retain(|tenant| tenant.id() != *id);
