@@ -17,13 +17,21 @@ struct Block {
 
 impl Block {
     fn read(&self) -> Result<Statement, Refusal> {
-        if self.raw { tenant_raw(&self.sql) } else { tenant(&self.sql) }
+        if self.raw {
+            tenant_raw(&self.sql)
+        } else {
+            tenant(&self.sql)
+        }
     }
 }
 
 fn blocks(corpus: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for text in corpus.split("\n;;\n").skip(1).filter(|text| !text.is_empty()) {
+    for text in corpus
+        .split("\n;;\n")
+        .skip(1)
+        .filter(|text| !text.is_empty())
+    {
         let (name, mut sql) = text.split_once('\n').unwrap_or((text, ""));
         let mut block = Block {
             name: name.trim_start_matches("-- ").to_owned(),
@@ -56,8 +64,13 @@ fn accepted_statements_are_rendered_exactly_as_recorded() {
             .unwrap_or_else(|refusal| panic!("{}: {refusal}\n{}", block.name, block.sql));
         let kind = statement.kind();
         let tables = statement.tables().join(" ");
-        write!(rendered, "-- {}\n-- {kind:?} [{tables}] {}\n", block.name, statement.parameters())
-            .expect("a string takes text");
+        write!(
+            rendered,
+            "-- {}\n-- {kind:?} [{tables}] {}\n",
+            block.name,
+            statement.parameters()
+        )
+        .expect("a string takes text");
         write!(rendered, "{}\n;;\n", statement.render("\"t1\"")).expect("a string takes text");
     }
     if std::env::var_os("RECORD").is_some() {
@@ -92,8 +105,17 @@ fn refused_statements_are_refused_for_their_reason() {
 fn refusals_point_into_the_text_and_name_a_way_out() {
     for block in blocks(REFUSED) {
         let refusal = block.read().expect_err("the corpus refuses it");
-        assert!(block.sql.get(refusal.span()).is_some(), "{}: {:?}", block.name, refusal.span());
-        assert!(!refusal.reason().is_empty() && !refusal.help().is_empty(), "{}", block.name);
+        assert!(
+            block.sql.get(refusal.span()).is_some(),
+            "{}: {:?}",
+            block.name,
+            refusal.span()
+        );
+        assert!(
+            !refusal.reason().is_empty() && !refusal.help().is_empty(),
+            "{}",
+            block.name
+        );
     }
 }
 
