@@ -212,7 +212,8 @@ fn depth(tokens: &[Token<'_>]) -> Result<usize, Refusal> {
     let mut deepest = 0;
     for token in tokens {
         match token.class {
-            Class::Mark(b'(' | b'[') => {
+            Class::Mark(mark @ (b'(' | b'[')) => {
+                chain.operators += usize::from(mark == b'[');
                 outer.push(chain);
                 chain = Chain {
                     base: chain.length(),
@@ -275,6 +276,8 @@ impl Chain {
             Class::Operator | Class::Mark(b':') => self.operators += 1,
             Class::Mark(b',') => self.operators = 0,
             Class::Word if token.is_word("case") => self.operators += COST,
+            // JOIN without ON nests in the parser until ON comes.
+            Class::Word if token.is_word("join") => self.operators += COST / 3,
             Class::Word if is_one_of(SETS) => self.set_operations += 1,
             Class::Word if is_one_of(OPERATORS) => self.operators += 1,
             Class::Word if is_one_of(STARTS) => self.operators = 0,
