@@ -13,12 +13,23 @@ use crate::lex::{self, Class, Token};
 pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
     pub(crate) tokens: Vec<Token<'a>>,
-    /// The first byte of each line.
-    lines: Vec<usize>,
+    /// How deep the parser's tree may become, roughly.
+    pub(crate) depth: usize,
+    lines: Vec<Line>,
 }
 
-/// A statement with more operators is refused before the parser builds a tree too deep to walk.
-const MOST_OPERATORS: usize = 400;
+/// Where a line starts, and whether each of its characters is one byte.
+struct Line {
+    start: usize,
+    ascii: bool,
+}
+
+/// A parenthesis or CASE costs the parser as many calls as so many operators.
+const COST: usize = 10;
+/// A text that nests deeper is refused before the parser builds a tree too deep to walk.
+const DEEPEST: usize = 40;
+/// So many operators in one chain make the tree as deep as themselves.
+const LONGEST_CHAIN: usize = 400;
 
 impl<'a> Source<'a> {
     pub(crate) fn read(text: &'a str) -> Result<Self, Refusal> {
@@ -41,24 +52,21 @@ impl<'a> Source<'a> {
             };
             return Err(Refusal::new(tokens[at].span(), reason, help));
         }
-        if let Some(token) = tokens
-            .iter()
-            .filter(|token| nests(token))
-            .nth(MOST_OPERATORS)
-        {
-            return Err(Refusal::new(
-                token.span(),
-                format!("the statement has more than {MOST_OPERATORS} operators"),
-                "bind arrays: = ANY($1), or INSERT … SELECT … FROM UNNEST($1, $2)",
-            ));
-        }
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| at + 1))
-            .collect();
+        let depth = depth(&tokens)?;
+        let mut start = 0;
+        let lines = text.split('\n').map(|line| {
+            let at = start;
+            start += line.len() + 1;
+            Line {
+                start: at,
+                ascii: line.is_ascii(),
+            }
+        });
+        let lines = lines.collect();
         Ok(Self {
             text,
             tokens,
+            depth,
             lines,
         })
     }
@@ -179,10 +187,13 @@ impl<'a> Source<'a> {
     fn byte(&self, location: Location) -> Option<usize> {
         let line = usize::try_from(location.line).ok()?.checked_sub(1)?;
         let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
-        let start = *self.lines.get(line)?;
-        let rest = self.text.get(start..)?;
+        let line = self.lines.get(line)?;
+        let rest = self.text.get(line.start..)?;
+        if line.ascii && column <= rest.len() {
+            return Some(line.start + column);
+        }
         let mut places = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-        places.nth(column).map(|at| start + at)
+        places.nth(column).map(|at| line.start + at)
     }
 }
 
@@ -194,32 +205,84 @@ fn differs(span: Range<usize>) -> Refusal {
     )
 }
 
-/// Tokens that make the tree one level deeper without a parenthesis.
-fn nests(token: &Token<'_>) -> bool {
-    const WORDS: &[&str] = &[
-        "and",
-        "at",
-        "between",
-        "collate",
-        "except",
-        "ilike",
-        "in",
-        "intersect",
-        "is",
-        "isnull",
-        "like",
-        "not",
-        "notnull",
-        "or",
-        "overlaps",
-        "similar",
-        "union",
-    ];
-    match token.class {
-        Class::Operator => true,
-        Class::Mark(mark) => mark == b':',
-        Class::Word => WORDS.iter().any(|word| token.is_word(word)),
-        _ => false,
+/// How deep parentheses and chains such as `1 + 1 + 1` make the tree, or a refusal.
+fn depth(tokens: &[Token<'_>]) -> Result<usize, Refusal> {
+    let mut outer = Vec::new();
+    let mut chain = Chain::default();
+    let mut deepest = 0;
+    for token in tokens {
+        match token.class {
+            Class::Mark(mark @ (b'(' | b'[')) => {
+                chain.operators += usize::from(mark == b'[');
+                outer.push(chain);
+                chain = Chain {
+                    base: chain.length(),
+                    ..Chain::default()
+                };
+            }
+            Class::Mark(b')' | b']') => chain = outer.pop().unwrap_or_default(),
+            _ => chain.take(token),
+        }
+        if outer.len() > DEEPEST {
+            return Err(Refusal::new(
+                token.span(),
+                format!("the statement is nested more than {DEEPEST} times"),
+                "name the inner queries in WITH",
+            ));
+        }
+        if chain.length() > LONGEST_CHAIN {
+            return Err(Refusal::new(
+                token.span(),
+                format!("an expression has more than {LONGEST_CHAIN} operators"),
+                "bind an array: = ANY($1), or INSERT … SELECT … FROM UNNEST($1, $2)",
+            ));
+        }
+        deepest = deepest.max(outer.len() * COST + chain.length());
+    }
+    Ok(deepest)
+}
+
+/// How many operators and set operations in a row lead to a place.
+#[derive(Debug, Default, Clone, Copy)]
+struct Chain {
+    base: usize,
+    operators: usize,
+    set_operations: usize,
+}
+
+impl Chain {
+    fn length(self) -> usize {
+        self.base + self.operators + self.set_operations
+    }
+
+    fn take(&mut self, token: &Token<'_>) {
+        const OPERATORS: &[&str] = &[
+            "and", "at", "between", "collate", "ilike", "in", "interval", "is", "isnull", "like",
+            "not", "notnull", "or", "overlaps", "similar",
+        ];
+        const SETS: &[&str] = &["except", "intersect", "union"];
+        // None of these continues an expression at its own level.
+        const STARTS: &[&str] = &[
+            "from",
+            "having",
+            "returning",
+            "select",
+            "set",
+            "values",
+            "where",
+        ];
+        let is_one_of = |words: &[&str]| words.iter().any(|word| token.is_word(word));
+        match token.class {
+            Class::Operator | Class::Mark(b':') => self.operators += 1,
+            Class::Mark(b',') => self.operators = 0,
+            Class::Word if token.is_word("case") => self.operators += COST,
+            // JOIN without ON nests in the parser until ON comes.
+            Class::Word if token.is_word("join") => self.operators += COST / 3,
+            Class::Word if is_one_of(SETS) => self.set_operations += 1,
+            Class::Word if is_one_of(OPERATORS) => self.operators += 1,
+            Class::Word if is_one_of(STARTS) => self.operators = 0,
+            _ => {}
+        }
     }
 }
 

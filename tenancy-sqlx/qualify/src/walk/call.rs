@@ -138,17 +138,13 @@ impl Walk<'_, '_> {
         args.iter().try_for_each(|arg| {
             let value = match arg {
                 FunctionArg::Unnamed(value) => value,
+                // The parser reads the name of an argument as an expression in this dialect.
                 FunctionArg::Named {
                     name,
                     arg: value,
                     operator,
-                } => {
-                    self.source.name(name)?;
-                    self.named_with(arg, operator)?;
-                    value
                 }
-                // The parser reads the name of an argument as an expression in this dialect.
-                FunctionArg::ExprNamed {
+                | FunctionArg::ExprNamed {
                     name: Expr::Identifier(name),
                     arg: value,
                     operator,
@@ -188,22 +184,32 @@ impl Walk<'_, '_> {
     }
 
     /// A text search configuration is an object with a schema, named in a string.
-    fn configuration(&self, expr: &Expr) -> Walked {
+    fn configuration(&self, mut expr: &Expr) -> Walked {
+        while let Expr::Nested(inner) = expr {
+            expr = inner;
+        }
         let Expr::Value(value) = expr else {
             return Ok(());
         };
-        let (Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text)) = &value.value
-        else {
+        let text = match &value.value {
+            Value::SingleQuotedString(text)
+            | Value::EscapedStringLiteral(text)
+            | Value::NationalStringLiteral(text) => text,
+            Value::DollarQuotedString(text) => &text.value,
+            _ => return Ok(()),
+        };
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let Some((schema, name)) = text.split_once('.') else {
             return Ok(());
         };
-        if text.contains('.') && !text.starts_with("pg_catalog.") {
-            return self.refuse(
-                expr,
-                format!("the configuration {text} is in a schema"),
-                "name one of PostgreSQL's own, as 'english'",
-            );
+        if schema.trim() == CATALOG || !schema.trim().trim_matches('"').chars().all(word) {
+            return Ok(());
         }
-        Ok(())
+        self.refuse(
+            expr,
+            format!("the configuration {schema}.{name} is in a schema"),
+            "name one of PostgreSQL's own, as 'english'",
+        )
     }
 }
 

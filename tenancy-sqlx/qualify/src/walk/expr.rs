@@ -277,16 +277,15 @@ impl Walk<'_, '_> {
 
     /// `root[1]`, `(root)[1]` and `alias.column[1]`.
     fn access(&mut self, root: &Expr, chain: &[AccessExpr]) -> Walked {
-        let rest = match (root, chain) {
-            (Expr::Identifier(alias), [AccessExpr::Dot(Expr::Identifier(column)), rest @ ..]) => {
-                self.column_of(alias, column)?;
-                rest
-            }
-            _ => {
-                self.expr(root)?;
-                chain
-            }
-        };
+        let mut rest = chain;
+        if let (Expr::Identifier(alias), [AccessExpr::Dot(Expr::Identifier(column)), more @ ..]) =
+            (root, chain)
+        {
+            self.column_of(alias, column)?;
+            rest = more;
+        } else {
+            self.expr(root)?;
+        }
         rest.iter().try_for_each(|access| match access {
             AccessExpr::Subscript(Subscript::Index { index }) => self.expr(index),
             AccessExpr::Subscript(Subscript::Slice {

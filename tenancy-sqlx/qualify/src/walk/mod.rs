@@ -21,6 +21,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 
 use self::scope::Scopes;
+use crate::lex::Token;
 use crate::names::{SHARED, TENANT, fold, is_reserved};
 use crate::source::Source;
 use crate::statement::Place;
@@ -37,27 +38,54 @@ enum Use {
     Target,
 }
 
+/// A deeper statement is read on a stack of its own: the parser takes up to 200 kB for one nested
+/// query when it is compiled without optimization, and a thread of a server has 2 MB.
+const DEEP: usize = 50;
+const STACK: usize = 64 * 1024 * 1024;
+
 /// Reads and walks one statement.
 pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
     let source = Source::read(sql)?;
+    if source.depth <= DEEP {
+        return read(&source);
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        match thread
+            .spawn_scoped(scope, || read(&source))
+            .map(std::thread::ScopedJoinHandle::join)
+        {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Refusal::new(
+                0..sql.len(),
+                format!("there is no stack for a statement nested so deeply ({error})"),
+                "nest it less",
+            )),
+        }
+    })
+}
+
+fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
     let parameters = source.parameters()?;
     let tokens = source.parser_tokens()?;
     let mut trees = Parser::new(&PostgreSqlDialect {})
         .with_tokens_with_locations(tokens)
         .parse_statements()
-        .map_err(|error| not_understood(&source, &error))?;
+        .map_err(|error| not_understood(source, &error))?;
+    let whole = 0..source.text.len();
     let (Some(tree), true) = (trees.pop(), trees.is_empty()) else {
         return Err(Refusal::new(
-            0..sql.len(),
+            whole,
             "this is not one statement",
             "send one at a time",
         ));
     };
-    let mut walk = Walk::new(&source);
+    let mut walk = Walk::new(source);
     walk.statement(&tree)?;
     walk.all_relations_were_handled(&tree)?;
     Ok(Statement::new(
-        sql,
+        source.text,
         walk.places,
         walk.kind,
         walk.tables,
@@ -289,14 +317,10 @@ fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
         });
     let start = at.map_or(0, |span| span.start);
     let token = source.tokens.iter().find(|token| token.start == start);
-    let span = token.map_or(0..source.text.len(), lex_span);
+    let span = token.map_or(0..source.text.len(), Token::span);
     Refusal::new(
         span,
         format!("the statement is not understood ({message})"),
         "check it, or write tenant_sql!(raw \"…\") with tenant. before each table",
     )
-}
-
-fn lex_span(token: &crate::lex::Token<'_>) -> Range<usize> {
-    token.span()
 }

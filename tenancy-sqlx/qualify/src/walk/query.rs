@@ -73,9 +73,9 @@ impl Walk<'_, '_> {
         }
         // With RECURSIVE every name is in sight of every sibling; otherwise only of later ones.
         if with.recursive {
-            names
-                .iter()
-                .for_each(|name| self.scopes.add_cte(name.clone()));
+            for name in &names {
+                self.scopes.add_cte(name.clone());
+            }
         }
         for (cte, name) in with.cte_tables.iter().zip(names) {
             self.cte(cte)?;
@@ -181,7 +181,7 @@ impl Walk<'_, '_> {
                 );
             }
         }
-        self.from_list(&select.from)?;
+        self.tables(&select.from)?;
         match &select.distinct {
             None | Some(Distinct::All | Distinct::Distinct) => {}
             Some(Distinct::On(exprs)) => self.all(exprs)?,

@@ -11,7 +11,7 @@ use super::{Use, Walk, Walked, name_of};
 
 impl Walk<'_, '_> {
     /// Aliases come into sight for the rest of the query; LATERAL and join conditions see them.
-    pub(super) fn from_list(&mut self, tables: &[TableWithJoins]) -> Walked {
+    pub(super) fn tables(&mut self, tables: &[TableWithJoins]) -> Walked {
         tables.iter().try_for_each(|table| self.joined(table))
     }
 

@@ -117,7 +117,7 @@ impl Walk<'_, '_> {
         self.target(&update.table.relation)?;
         match &update.from {
             None => {}
-            Some(UpdateTableFromKind::AfterSet(tables)) => self.from_list(tables)?,
+            Some(UpdateTableFromKind::AfterSet(tables)) => self.tables(tables)?,
             Some(UpdateTableFromKind::BeforeSet(_)) => {
                 return self.refuse(update, "FROM stands before SET", "write SET … FROM …");
             }
@@ -152,7 +152,7 @@ impl Walk<'_, '_> {
             }
         }
         if let Some(using) = &delete.using {
-            self.from_list(using)?;
+            self.tables(using)?;
         }
         self.all(&delete.selection)?;
         self.items(delete.returning.as_deref().unwrap_or_default())
