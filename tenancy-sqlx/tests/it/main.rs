@@ -1,0 +1,17 @@
+//! What the SQL door promises, against a real PostgreSQL.
+
+// The tests' own helpers may unwrap, as the tests themselves may.
+#![allow(clippy::unwrap_used)]
+
+mod cancel;
+mod door;
+#[cfg(feature = "axum")]
+mod extract;
+mod leak;
+mod login;
+mod poison;
+mod proxy;
+mod server;
+mod statements;
+mod storm;
+mod wire;
