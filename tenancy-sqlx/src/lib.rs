@@ -16,10 +16,10 @@ mod text_cache;
 
 mod database;
 
+mod db;
 mod fleet;
 mod migrate;
 mod store;
-mod db;
 
 mod query;
 
@@ -31,18 +31,18 @@ mod extract;
 pub use database::Database;
 pub use db::TenantDb;
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "axum")]
+pub use extract::NoTenant;
 pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
-pub use store::{PgTenantStore, TenantChange, TenantChanges};
-#[cfg(feature = "axum")]
-pub use extract::NoTenant;
 pub use query::{Execute, Query};
 pub use settings::PoolSettings;
 pub use sql::{Kind, Read, TenantSql, Write};
 pub use statement::TenantStatement;
+pub use store::{PgTenantStore, TenantChange, TenantChanges};
 pub use transaction::TenantTx;
 
 #[doc(hidden)]
