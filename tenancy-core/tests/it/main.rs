@@ -1,0 +1,13 @@
+//! What the crate promises, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod cached;
+mod hosts;
+mod layer;
+mod names;
+mod resolve;
+mod scope;
+#[cfg(feature = "testing")]
+mod store;
+mod support;
