@@ -146,7 +146,7 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, Cow<'static, str>) {
             "3F000" | "42P01" | "42703" | "42883" | "42704" | "0A000" => ErrorKind::SchemaMismatch,
             "40001" | "40P01" => ErrorKind::Serialization,
             "57014" | "55P03" | "25P03" => ErrorKind::Timeout,
-            "25P02" => ErrorKind::TransactionAborted,
+            "25P01" | "25P02" => ErrorKind::TransactionAborted,
             "42501" | "28000" | "28P01" => ErrorKind::Forbidden,
             "53300" | "57P01" | "57P02" | "57P03" => ErrorKind::Unavailable,
             code if code.starts_with("23") => ErrorKind::Constraint,

@@ -1,0 +1,242 @@
+//! Futures dropped after any number of polls.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use sqlx::postgres::PgPool;
+use tenancy_sqlx::{Error, ErrorKind, TenantDb};
+
+use crate::server::World;
+use crate::statements::*;
+
+/// More polls than any of the futures needs.
+const MANY: usize = 200;
+
+/// Drops a future after it was polled a number of times; gives its output if it was quicker.
+struct Polls<F> {
+    future: Option<Pin<Box<F>>>,
+    left: usize,
+}
+
+fn polls<F: Future>(times: usize, future: F) -> Polls<F> {
+    Polls {
+        future: Some(Box::pin(future)),
+        left: times,
+    }
+}
+
+impl<F: Future> Future for Polls<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.left > 0 {
+            self.left -= 1;
+            let future = self.future.as_mut().expect("polled after its end");
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+        }
+        if self.left > 0 {
+            return Poll::Pending;
+        }
+        self.future = None;
+        Poll::Ready(None)
+    }
+}
+
+/// One pool of one connection, and the ids whose writes were acknowledged.
+struct Bench {
+    world: World,
+    pool: PgPool,
+    db: TenantDb,
+    acknowledged: Vec<i64>,
+    next: i64,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let (pool, database) = world.glass_pool(1).await;
+        let db = world.tenant(&database, "acme");
+        Self {
+            world,
+            pool,
+            db,
+            acknowledged: Vec::new(),
+            next: 1000,
+        }
+    }
+
+    fn id(&mut self) -> i64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Drops what `act` gives after 0, 1, 2… polls, until it completes, and has the next borrower
+    /// write something each time.
+    async fn sweep<F>(&mut self, act: impl Fn(TenantDb, i64, i64) -> F)
+    where
+        F: Future<Output = Result<Vec<i64>, Error>>,
+    {
+        let backend = self.backend().await;
+        for round in 0..12 {
+            for times in 0..=MANY {
+                assert!(times < MANY, "round {round} never completes");
+                let (a, b) = (self.id(), self.id());
+                let done = polls(times, act(self.db.clone(), a, b)).await;
+                self.borrow_next().await;
+                if let Some(result) = done {
+                    self.acknowledged.extend(result.unwrap());
+                    break;
+                }
+            }
+        }
+        assert_eq!(self.backend().await, backend, "the connection was not kept");
+        self.check().await;
+    }
+
+    async fn backend(&self) -> i32 {
+        let pid = self.db.query_scalar::<i32>(BACKEND).fetch_one().await;
+        pid.unwrap()
+    }
+
+    async fn borrow_next(&mut self) {
+        let id = self.id();
+        let write = self.db.execute(INSERT).bind(id).bind("acknowledged");
+        assert_eq!(write.await.unwrap(), 1);
+        self.acknowledged.push(id);
+        let question = "SELECT current_setting('search_path') IN ('', '\"\"') \
+                        AND now() = statement_timestamp()";
+        let row = sqlx::raw_sql(question).fetch_one(&self.pool).await.unwrap();
+        let clean: &str = sqlx::Row::get_unchecked(&row, 0);
+        assert_eq!(clean, "t", "the next borrower finds another's state");
+    }
+
+    /// Everything acknowledged is there, as another session sees it.
+    async fn check(&self) {
+        let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM acme.blogs")
+            .fetch_all(&mut self.world.admin().await)
+            .await
+            .unwrap();
+        let lost = self.acknowledged.iter().filter(|id| !ids.contains(id));
+        assert_eq!(lost.count(), 0, "acknowledged writes are lost");
+    }
+}
+
+#[tokio::test]
+async fn a_query_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, _, _| {
+        db.query(TITLES).fetch_all().await?;
+        Ok(Vec::new())
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn an_execute_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, id: i64, _| {
+        db.execute(INSERT).bind(id).bind("single").await?;
+        Ok(vec![id])
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_failing_statement_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, _, _| {
+        let error = db.execute(INSERT).bind(1_i64).bind("twice").await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+        Ok(Vec::new())
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_begin_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, _, _| {
+        drop(db.begin().await?);
+        Ok(Vec::new())
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_whole_transaction_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        let mut tx = db.begin().await?;
+        tx.execute(INSERT).bind(a).bind("first").await?;
+        tx.execute(INSERT).bind(b).bind("second").await?;
+        tx.commit().await?;
+        Ok(vec![a, b])
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_rollback_dropped_after_any_poll_leaves_a_clean_connection() {
+    let mut bench = Bench::new().await;
+    let act = async |db: TenantDb, id: i64, _| {
+        let mut tx = db.begin().await?;
+        tx.execute(INSERT).bind(id).bind("rolled back").await?;
+        tx.rollback().await?;
+        Ok(Vec::new())
+    };
+    bench.sweep(act).await;
+    let titles = bench.db.query_scalar::<String>(TITLES).fetch_all().await;
+    assert!(!titles.unwrap().contains(&"rolled back".into()));
+}
+
+#[tokio::test]
+async fn a_commit_dropped_after_any_poll_leaves_a_clean_connection() {
+    let mut bench = Bench::new().await;
+    for times in 0..MANY {
+        let id = bench.id();
+        let mut tx = bench.db.begin().await.unwrap();
+        tx.execute(INSERT).bind(id).bind("maybe").await.unwrap();
+        let done = polls(times, tx.commit()).await;
+        bench.borrow_next().await;
+        if let Some(result) = done {
+            result.unwrap();
+            bench.acknowledged.push(id);
+            break;
+        }
+    }
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn a_transaction_goes_on_after_a_statement_that_was_never_sent_and_not_after_one_that_was() {
+    let mut bench = Bench::new().await;
+    let mut cut_off = 0;
+    for times in 0..MANY {
+        let (first, second, third) = (bench.id(), bench.id(), bench.id());
+        let mut tx = bench.db.begin().await.unwrap();
+        tx.execute(INSERT).bind(first).bind("first").await.unwrap();
+        let statement = async { tx.execute(INSERT).bind(second).bind("cut off").await };
+        let done = polls(times, statement).await;
+        if done.is_some() || times == 0 {
+            tx.execute(INSERT).bind(third).bind("third").await.unwrap();
+            tx.commit().await.unwrap();
+            bench.acknowledged.extend([first, third]);
+            if done.is_some() {
+                bench.acknowledged.push(second);
+                break;
+            }
+        } else {
+            cut_off += 1;
+            let error = tx.execute(INSERT).bind(third).bind("third").await;
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::TransactionAborted);
+            let error = tx.commit().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+            let exists = bench.db.query(BLOG).bind(first).fetch_optional().await;
+            assert!(
+                exists.unwrap().is_none(),
+                "part of a cut-off transaction stays"
+            );
+        }
+        bench.borrow_next().await;
+    }
+    assert!(cut_off > 0, "nothing was ever cut off");
+    bench.check().await;
+}

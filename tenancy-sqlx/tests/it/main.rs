@@ -1,0 +1,14 @@
+//! What the SQL door promises, against a real PostgreSQL.
+
+mod cancel;
+mod door;
+#[cfg(feature = "axum")]
+mod extract;
+mod leak;
+mod login;
+mod poison;
+mod proxy;
+mod server;
+mod statements;
+mod storm;
+mod wire;

@@ -1,0 +1,132 @@
+//! A wire tap between the door and the server, which counts and can speak for the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// Carries one connection at a time.
+pub(crate) struct Tap {
+    pub(crate) options: PgConnectOptions,
+    turns: Arc<AtomicU64>,
+    bytes: Arc<AtomicU64>,
+    inject: mpsc::Sender<(&'static str, oneshot::Sender<()>)>,
+}
+
+impl Tap {
+    pub(crate) async fn new(behind: &PgConnectOptions) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (inject, mut injections) = mpsc::channel(1);
+        let turns = Arc::new(AtomicU64::new(0));
+        let bytes = Arc::new(AtomicU64::new(0));
+        let tap = Self {
+            // Made anew, because options that name a socket keep it.
+            options: PgConnectOptions::new_without_pgpass()
+                .host("127.0.0.1")
+                .port(port)
+                .username(behind.get_username())
+                .password("app")
+                .database(behind.get_database().unwrap())
+                .ssl_mode(PgSslMode::Disable),
+            turns: Arc::clone(&turns),
+            bytes: Arc::clone(&bytes),
+            inject,
+        };
+        let behind = behind.clone();
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = dial(&behind).await;
+                carry(client, server, &turns, &bytes, &mut injections).await;
+            }
+        });
+        tap
+    }
+
+    /// How often the client spoke after the server had, and how many bytes it said, so far.
+    pub(crate) fn count(&self) -> (u64, u64) {
+        (
+            self.turns.load(Ordering::SeqCst),
+            self.bytes.load(Ordering::SeqCst),
+        )
+    }
+
+    /// Says `sql` to the server in the client's place, and keeps the answer from the client.
+    pub(crate) async fn say(&self, sql: &'static str) {
+        let (done, wait) = oneshot::channel();
+        self.inject.send((sql, done)).await.unwrap();
+        wait.await.unwrap();
+    }
+}
+
+async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {
+    let port = behind.get_port();
+    let folder = behind.get_socket().cloned().or_else(|| {
+        let host = behind.get_host();
+        host.starts_with('/').then(|| host.into())
+    });
+    match folder {
+        Some(folder) => {
+            let socket = folder.join(format!(".s.PGSQL.{port}"));
+            Box::new(UnixStream::connect(socket).await.unwrap())
+        }
+        None => Box::new(TcpStream::connect((behind.get_host(), port)).await.unwrap()),
+    }
+}
+
+async fn carry(
+    mut client: TcpStream,
+    mut server: Box<dyn Stream>,
+    turns: &AtomicU64,
+    bytes: &AtomicU64,
+    injections: &mut mpsc::Receiver<(&'static str, oneshot::Sender<()>)>,
+) {
+    client.set_nodelay(true).unwrap();
+    let mut said = vec![0; 65536];
+    let mut answered = vec![0; 65536];
+    let mut server_spoke_last = true;
+    loop {
+        tokio::select! {
+            read = client.read(&mut said) => {
+                let Ok(length @ 1..) = read else { return };
+                if server_spoke_last {
+                    turns.fetch_add(1, Ordering::SeqCst);
+                }
+                bytes.fetch_add(length as u64, Ordering::SeqCst);
+                server_spoke_last = false;
+                if server.write_all(&said[..length]).await.is_err() {
+                    return;
+                }
+            }
+            read = server.read(&mut answered) => {
+                let Ok(length @ 1..) = read else { return };
+                server_spoke_last = true;
+                if client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+            Some((sql, done)) = injections.recv() => {
+                let length = u32::try_from(sql.len() + 5).unwrap();
+                let mut message = vec![b'Q'];
+                message.extend(length.to_be_bytes());
+                message.extend(sql.as_bytes());
+                message.push(0);
+                server.write_all(&message).await.unwrap();
+                while server.read_u8().await.unwrap() != b'Z' {
+                    let length = server.read_u32().await.unwrap();
+                    let mut skipped = vec![0; length as usize - 4];
+                    server.read_exact(&mut skipped).await.unwrap();
+                }
+                server.read_exact(&mut [0; 5]).await.unwrap();
+                done.send(()).unwrap();
+            }
+        }
+    }
+}

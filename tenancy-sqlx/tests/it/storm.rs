@@ -1,0 +1,124 @@
+//! Many requests aborted at any time.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tenancy_sqlx::{Error, TenantDb};
+use tokio::task::JoinSet;
+
+use crate::server::{Lots, TENANTS, World};
+use crate::statements::*;
+
+const ABORTED: u64 = 2_000;
+const AT_ONCE: usize = 16;
+
+/// Writes that were acknowledged, by tenant.
+type Ledger = Arc<Mutex<Vec<(&'static str, i64)>>>;
+
+/// What one request does; each writes under ids of its own, pairs under `id` and `-id`.
+async fn request(
+    db: TenantDb,
+    tenant: &'static str,
+    lot: u64,
+    id: i64,
+    ledger: Ledger,
+) -> Result<(), Error> {
+    let acknowledge = |ids: &[i64]| {
+        let mut ledger = ledger.lock().unwrap();
+        ledger.extend(ids.iter().map(|id| (tenant, *id)));
+    };
+    match lot {
+        0..30 => {
+            db.execute(INSERT).bind(id).bind(tenant).await?;
+            acknowledge(&[id]);
+        }
+        30..60 => {
+            let mut tx = db.begin().await?;
+            tx.execute(INSERT).bind(id).bind(tenant).await?;
+            tx.execute(INSERT).bind(-id).bind(tenant).await?;
+            tx.commit().await?;
+            acknowledge(&[id, -id]);
+        }
+        60..80 => {
+            let titles = db.query_scalar::<String>(TITLES).fetch_all().await?;
+            assert!(titles.iter().all(|title| title.starts_with(tenant)));
+        }
+        80..90 => drop(db.begin().await?),
+        90..99 => {
+            let mut tx = db.begin().await?;
+            tx.execute(INSERT)
+                .bind(1_i64)
+                .bind("twice")
+                .await
+                .unwrap_err();
+            tx.commit().await.unwrap_err();
+        }
+        _ => {
+            let mut tx = db.begin().await?;
+            tx.execute(INSERT).bind(id).bind("panicked").await?;
+            // Without the hook that would print it.
+            std::panic::resume_unwind(Box::new("a panic in the middle of a transaction"));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_aborted_requests_lose_no_acknowledged_write() {
+    let world = World::new().await;
+    let database = world.database(4).await;
+    let ledger = Ledger::default();
+    let mut lots = Lots::new(7);
+    let mut running = JoinSet::new();
+    let (mut aborted, mut number) = (0, 1000);
+    // However fast the machine is today, about half of the requests are cut off.
+    let mut window = 4_000;
+    while aborted < ABORTED {
+        number += 1;
+        let tenant = lots.tenant();
+        let work = request(
+            world.tenant(&database, tenant),
+            tenant,
+            lots.below(100),
+            number,
+            Arc::clone(&ledger),
+        );
+        let patience = Duration::from_micros(lots.below(2 * window));
+        running.spawn(async move { tokio::time::timeout(patience, work).await.is_err() });
+        while running.len() >= AT_ONCE {
+            if let Some(Ok(true)) = running.join_next().await {
+                aborted += 1;
+                window += window / 50;
+            } else {
+                window = (window - window / 50).max(100);
+            }
+        }
+    }
+    while running.join_next().await.is_some() {}
+    let acknowledged = ledger.lock().unwrap().clone();
+    assert!(
+        acknowledged.len() > 500,
+        "only {} writes",
+        acknowledged.len()
+    );
+
+    // No backend stays in a transaction, also of those that were closed.
+    world
+        .until_no_backend("state LIKE 'idle in transaction%'")
+        .await;
+    assert!(world.backends("true").await <= 4);
+
+    for tenant in TENANTS {
+        let db = world.tenant(&database, tenant);
+        let ids = db.query_scalar::<i64>(IDS).fetch_all().await.unwrap();
+        let ids: HashSet<i64> = ids.into_iter().collect();
+        let acknowledged = acknowledged.iter().filter(|(name, _)| *name == tenant);
+        let lost = acknowledged.filter(|(_, id)| !ids.contains(id)).count();
+        assert_eq!(lost, 0, "acknowledged writes of {tenant} are lost");
+        let half = ids.iter().filter(|id| **id < 0 && !ids.contains(&-**id));
+        assert_eq!(half.count(), 0, "half a transaction of {tenant} is there");
+        let titles = db.query_scalar::<String>(TITLES).fetch_all().await.unwrap();
+        assert!(titles.iter().all(|title| title.starts_with(tenant)));
+    }
+}
