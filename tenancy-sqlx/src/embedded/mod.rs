@@ -371,9 +371,6 @@ fn make_socket_dir(
         .create(&socket_dir)
         .map_err(|error| io_at("make folder", &socket_dir, error))?;
     cluster.account.own(&socket_dir)?;
-    if options.keep == options::Keep::WhileRunning {
-        cluster.account.own(folder.path())?;
-    }
     Ok(socket_dir)
 }
 

@@ -9,7 +9,8 @@ pub enum Durability {
     /// A commit is on the disk when it is acknowledged.
     #[default]
     Safe,
-    /// Nothing waits for the disk: for tests, whose data nobody misses.
+    /// Nothing waits for the disk: for tests, whose data nobody misses. A killed server still
+    /// keeps what it acknowledged, a machine without power does not.
     Fast,
 }
 

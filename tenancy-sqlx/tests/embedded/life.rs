@@ -149,7 +149,8 @@ async fn a_temporary_server_takes_its_data_along() {
     let options = EmbeddedOptions::temporary();
     let folder = options.data_dir().to_owned();
     let server = EmbeddedPg::start(options).await.unwrap();
-    assert!(folder.exists());
+    assert!(folder.join("cluster").exists());
+    run(server.app_options(), "SELECT 1").await.unwrap();
     drop(server);
     wait_until_gone(&folder, &folder);
 }
