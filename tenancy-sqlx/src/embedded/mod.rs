@@ -62,10 +62,10 @@ const SOCKET_PREFIX: &str = "tenancy-s-";
 const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
 /// How long a server may take to start, which after a crash includes repairing its data.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+const START_PATIENCE: Duration = Duration::from_mins(2);
 
 /// How long a server that is about to stop or to become ready may take, seen from outside.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a server may take to stop before it is told not to tidy up.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);

@@ -82,8 +82,12 @@ impl EmbeddedOptions {
         self
     }
 
-    /// Names the folder that has `postgres` and `initdb`, for machines where searching
-    /// is not wanted; `None` searches.
+    /// Names the folder that has `postgres` and `initdb`; `None`, the default, searches.
+    ///
+    /// Searched are, in this order: the folder of the `postgres` that `/bin/sh` finds (this
+    /// library itself reads no environment), `/usr/lib/postgresql/*/bin`, `/usr/pgsql-*/bin`
+    /// and Homebrew's `postgresql@*`, each newest version first. The first of version 15 or
+    /// newer is taken; where there is data already, the first of the version that made it.
     #[must_use]
     pub fn binaries(mut self, folder: impl Into<Option<PathBuf>>) -> Self {
         self.binaries = folder.into();
