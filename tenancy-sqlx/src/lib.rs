@@ -17,9 +17,6 @@ mod text_cache;
 mod database;
 
 mod db;
-mod fleet;
-mod migrate;
-mod store;
 
 mod query;
 
@@ -27,6 +24,17 @@ mod transaction;
 
 #[cfg(feature = "axum")]
 mod extract;
+
+mod store;
+
+mod migrate;
+
+mod fleet;
+
+#[cfg(feature = "embedded")]
+pub mod embedded;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use database::Database;
 pub use db::TenantDb;
