@@ -42,7 +42,7 @@ const PREFIX: &str = "tenancy_test_";
 
 /// A database of a process that is gone stays this long, for whoever wants to look at what a
 /// failed test left.
-const GRACE: Duration = Duration::from_secs(600);
+const GRACE: Duration = Duration::from_mins(10);
 
 /// One fresh database on the test server.
 ///

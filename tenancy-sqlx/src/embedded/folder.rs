@@ -35,6 +35,7 @@ const LOG_LIMIT: u64 = 10 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct DataFolder {
     root: PathBuf,
+    keep: Keep,
 }
 
 impl DataFolder {
@@ -57,7 +58,10 @@ impl DataFolder {
                 root.display()
             )));
         }
-        Ok(Self { root })
+        Ok(Self {
+            root,
+            keep: options.keep,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -94,6 +98,10 @@ impl DataFolder {
             return Ok((cluster, account));
         }
         let account = Account::pick(&inside)?;
+        if self.keep == Keep::WhileRunning {
+            // The server's shell removes it, and so has to own it.
+            account.own(&self.root)?;
+        }
         if account.enters(&self.root)? {
             return Ok((inside, account));
         }

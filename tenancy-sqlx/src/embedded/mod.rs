@@ -62,10 +62,10 @@ const SOCKET_PREFIX: &str = "tenancy-s-";
 const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "macos") { 103 } else { 107 };
 
 /// How long a server may take to start, which after a crash includes repairing its data.
-const START_PATIENCE: Duration = Duration::from_secs(120);
+const START_PATIENCE: Duration = Duration::from_mins(2);
 
 /// How long a server that is about to stop or to become ready may take, seen from outside.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a server may take to stop before it is told not to tidy up.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
@@ -371,9 +371,6 @@ fn make_socket_dir(
         .create(&socket_dir)
         .map_err(|error| io_at("make folder", &socket_dir, error))?;
     cluster.account.own(&socket_dir)?;
-    if options.keep == options::Keep::WhileRunning {
-        cluster.account.own(folder.path())?;
-    }
     Ok(socket_dir)
 }
 

@@ -9,7 +9,8 @@ pub enum Durability {
     /// A commit is on the disk when it is acknowledged.
     #[default]
     Safe,
-    /// Nothing waits for the disk: for tests, whose data nobody misses.
+    /// Nothing waits for the disk: for tests, whose data nobody misses. A killed server still
+    /// keeps what it acknowledged, a machine without power does not.
     Fast,
 }
 
@@ -81,8 +82,12 @@ impl EmbeddedOptions {
         self
     }
 
-    /// Names the folder that has `postgres` and `initdb`, for machines where searching
-    /// is not wanted; `None` searches.
+    /// Names the folder that has `postgres` and `initdb`; `None`, the default, searches.
+    ///
+    /// Searched are, in this order: the folder of the `postgres` that `/bin/sh` finds (this
+    /// library itself reads no environment), `/usr/lib/postgresql/*/bin`, `/usr/pgsql-*/bin`
+    /// and Homebrew's `postgresql@*`, each newest version first. The first of version 15 or
+    /// newer is taken; where there is data already, the first of the version that made it.
     #[must_use]
     pub fn binaries(mut self, folder: impl Into<Option<PathBuf>>) -> Self {
         self.binaries = folder.into();

@@ -61,68 +61,8 @@ impl Fleet {
         role: DomainRole,
     ) -> Result<DomainRecord, Error> {
         let mut connection = self.open().await?;
-        let missing = || {
-            Error::from(tenancy_core::Error::new(
-                tenancy_core::ErrorKind::NotFound,
-                format!("tenant {tenant} does not exist"),
-            ))
-        };
-        let id = find(&mut connection, tenant)
-            .await?
-            .ok_or_else(missing)?
-            .id();
-        transaction::send(&mut connection, transaction::begin(&Locks::of_tenant(id))).await?;
-        let reserved: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM tenancy.reserved_names WHERE kind = 'domain'
-                 AND name = $1 AND until > pg_catalog.clock_timestamp())",
-        )
-        .bind(domain.as_str())
-        .fetch_one(&mut connection)
-        .await?;
-        if reserved {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "domain {domain} was freed a short while ago and is still reserved: choose \
-                     another or try later"
-                ),
-            ));
-        }
-        if role == DomainRole::Primary {
-            sqlx::query(
-                "UPDATE tenancy.domains SET is_primary = false WHERE tenant_id = $1 AND is_primary",
-            )
-            .bind(id.as_uuid())
-            .execute(&mut connection)
-            .await?;
-        }
-        let record: DomainRecord = sqlx::query_as(
-            "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
-             SELECT $1, id, $3, $4 FROM tenancy.tenants WHERE id = $2 AND status <> 'purged'
-             RETURNING id, domain, is_primary, created_at",
-        )
-        .bind(Uuid::now_v7())
-        .bind(id.as_uuid())
-        .bind(domain.as_str())
-        .bind(role == DomainRole::Primary)
-        .fetch_optional(&mut connection)
-        .await
-        .map_err(|error| taken(error, domain))?
-        .ok_or_else(missing)?;
-        // Every domain of the tenant: what they resolve to carries the primary one.
-        let domains = read(&mut connection, id).await?;
-        notify(
-            &mut connection,
-            &TenantChange::Tenant {
-                id,
-                slugs: vec![tenant.clone()],
-                domains: domains.into_iter().map(|record| record.domain).collect(),
-            },
-        )
-        .await?;
-        transaction::commit(&mut connection).await?;
-        transaction::close(connection).await;
-        Ok(record)
+        let record = add(&mut connection, tenant, domain, role).await;
+        transaction::finish(connection, record).await
     }
 
     /// Lists the domains of a tenant, the primary one first.
@@ -132,10 +72,78 @@ impl Fleet {
     /// [`ErrorKind::Configuration`] when the database was never prepared.
     pub async fn domains(&self, tenant: TenantId) -> Result<Vec<DomainRecord>, Error> {
         let mut connection = self.open().await?;
-        let records = read(&mut connection, tenant).await?;
-        transaction::close(connection).await;
-        Ok(records)
+        let records = read(&mut connection, tenant).await;
+        transaction::finish(connection, records).await
     }
+}
+
+async fn add(
+    connection: &mut PgConnection,
+    tenant: &Slug,
+    domain: &Domain,
+    role: DomainRole,
+) -> Result<DomainRecord, Error> {
+    let missing = || {
+        Error::from(tenancy_core::Error::new(
+            tenancy_core::ErrorKind::NotFound,
+            format!("tenant {tenant} does not exist"),
+        ))
+    };
+    let id = find(&mut *connection, tenant)
+        .await?
+        .ok_or_else(missing)?
+        .id();
+    transaction::send(&mut *connection, transaction::begin(&Locks::of_tenant(id))).await?;
+    let reserved: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM tenancy.reserved_names WHERE kind = 'domain'
+             AND name = $1 AND until > pg_catalog.clock_timestamp())",
+    )
+    .bind(domain.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
+    if reserved {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "domain {domain} was freed a short while ago and is still reserved: choose \
+                 another or try later"
+            ),
+        ));
+    }
+    if role == DomainRole::Primary {
+        sqlx::query(
+            "UPDATE tenancy.domains SET is_primary = false WHERE tenant_id = $1 AND is_primary",
+        )
+        .bind(id.as_uuid())
+        .execute(&mut *connection)
+        .await?;
+    }
+    let record: DomainRecord = sqlx::query_as(
+        "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
+         SELECT $1, id, $3, $4 FROM tenancy.tenants WHERE id = $2 AND status <> 'purged'
+         RETURNING id, domain, is_primary, created_at",
+    )
+    .bind(Uuid::now_v7())
+    .bind(id.as_uuid())
+    .bind(domain.as_str())
+    .bind(role == DomainRole::Primary)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(|error| taken(error, domain))?
+    .ok_or_else(missing)?;
+    // Every domain of the tenant: what they resolve to carries the primary one.
+    let domains = read(&mut *connection, id).await?;
+    notify(
+        &mut *connection,
+        &TenantChange::Tenant {
+            id,
+            slugs: vec![tenant.clone()],
+            domains: domains.into_iter().map(|record| record.domain).collect(),
+        },
+    )
+    .await?;
+    transaction::commit(&mut *connection).await?;
+    Ok(record)
 }
 
 async fn read(connection: &mut PgConnection, tenant: TenantId) -> Result<Vec<DomainRecord>, Error> {

@@ -37,17 +37,30 @@ impl Fleet {
         jobs: NonZeroUsize,
         mut progress: impl FnMut(MigrateEvent),
     ) -> Result<RunReport, Error> {
+        let mut connection = self.open().await?;
+        let report = self
+            .migrate_on(&mut connection, &selection, jobs, &mut progress)
+            .await;
+        transaction::finish(connection, report).await
+    }
+
+    async fn migrate_on(
+        &self,
+        connection: &mut PgConnection,
+        selection: &Selection,
+        jobs: NonZeroUsize,
+        progress: &mut impl FnMut(MigrateEvent),
+    ) -> Result<RunReport, Error> {
         let mut report = RunReport::start();
         let clock = Instant::now();
-        let mut connection = self.open().await?;
         let only = match &selection.tenants {
             Tenants::All => None,
             Tenants::Only(slugs) => Some(slugs.as_slice()),
             Tenants::None => Some([].as_slice()),
         };
-        let standing = standing(&mut connection, self.sets(), only, Listing::NotAtHead).await?;
+        let standing = standing(connection, self.sets(), only, Listing::NotAtHead).await?;
         if let Some(slugs) = only {
-            self.refuse_unknown(&mut connection, slugs, &standing.subjects, standing.at_head)
+            self.refuse_unknown(connection, slugs, &standing.subjects, standing.at_head)
                 .await?;
         }
         report.at_head = standing.at_head;
@@ -92,14 +105,14 @@ impl Fleet {
 
         if shared_is_behind {
             let shared = &self.migrations.shared;
-            let outcome = run(&mut connection, &Scope::Shared, shared, report.run).await?;
+            let outcome = run(connection, &Scope::Shared, shared, report.run).await?;
             progress(MigrateEvent::Shared(outcome.clone()));
             report.shared = Some(outcome);
         }
         let shared_failed = matches!(report.shared, Some(Outcome::Failed(_)));
         if !shared_failed && !pending.is_empty() {
             // The run is entered before its first tenant, so that a crash leaves a trace of it.
-            self.record(&mut connection, &report).await?;
+            self.record(connection, &report).await?;
             let workers = jobs.get().min(pending.len());
             let queue = Mutex::new(pending);
             let mut done =
@@ -112,9 +125,8 @@ impl Fleet {
         report.tenants.sort_by(|a, b| a.slug.cmp(&b.slug));
         report.duration = clock.elapsed();
         if report.applied() > 0 || report.failures().next().is_some() {
-            self.record(&mut connection, &report).await?;
+            self.record(connection, &report).await?;
         }
-        transaction::close(connection).await;
         Ok(report)
     }
 
@@ -125,8 +137,8 @@ impl Fleet {
     /// [`ErrorKind::Configuration`] when the database was never prepared.
     pub async fn status(&self) -> Result<FleetStatus, Error> {
         let mut connection = self.open().await?;
-        let standing = standing(&mut connection, self.sets(), None, Listing::Everyone).await?;
-        transaction::close(connection).await;
+        let standing = standing(&mut connection, self.sets(), None, Listing::Everyone).await;
+        let standing = transaction::finish(connection, standing).await?;
         Ok(FleetStatus::new(
             self.migrations.tenant.head(),
             standing.subjects,

@@ -100,8 +100,8 @@ impl Fleet {
         )))
         .fetch_all(&mut connection)
         .await
-        .map_err(ledger::explain)?;
-        transaction::close(connection).await;
+        .map_err(ledger::explain);
+        let rows = transaction::finish(connection, rows).await?;
         Ok(rows
             .iter()
             .map(tenant_from_row)
@@ -115,9 +115,8 @@ impl Fleet {
     /// As [`Fleet::tenants`].
     pub async fn tenant(&self, slug: &Slug) -> Result<Option<Tenant>, Error> {
         let mut connection = self.open().await?;
-        let tenant = find(&mut connection, slug).await?;
-        transaction::close(connection).await;
-        Ok(tenant)
+        let tenant = find(&mut connection, slug).await;
+        transaction::finish(connection, tenant).await
     }
 
     pub(crate) async fn open(&self) -> Result<PgConnection, Error> {

@@ -24,26 +24,24 @@ impl Fleet {
     /// [`ErrorKind::Configuration`] when the application's login does not exist, and whatever a
     /// failing migration causes; the message names its file and line.
     pub async fn prepare(&self) -> Result<RunReport, Error> {
+        let mut connection = self.open().await?;
+        let report = self.prepare_on(&mut connection).await;
+        transaction::finish(connection, report).await
+    }
+
+    async fn prepare_on(&self, connection: &mut PgConnection) -> Result<RunReport, Error> {
         let mut report = RunReport::start();
         let clock = tokio::time::Instant::now();
-        let mut connection = self.open().await?;
-
-        let framework = self.prepare_framework(&mut connection, &report).await?;
+        let framework = self.prepare_framework(connection, &report).await?;
         report.framework = Some(accept(framework, "framework")?);
 
-        let shared = run(
-            &mut connection,
-            &Scope::Shared,
-            &self.migrations.shared,
-            report.run,
-        )
-        .await?;
+        let shared = &self.migrations.shared;
+        let shared = run(connection, &Scope::Shared, shared, report.run).await?;
         report.shared = Some(accept(shared, "shared")?);
         report.duration = clock.elapsed();
         if report.applied() > 0 {
-            self.record(&mut connection, &report).await?;
+            self.record(connection, &report).await?;
         }
-        transaction::close(connection).await;
         Ok(report)
     }
 

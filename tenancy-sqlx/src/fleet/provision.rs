@@ -36,17 +36,25 @@ impl Fleet {
         let plan = new.resolve()?;
         let mut connection = self.open().await?;
         let tenant = self
-            .create_rows(&mut connection, &plan, &mut progress)
+            .create_on(&mut connection, &plan, &mut progress)
             .await
-            .map_err(|error| error.while_doing(format!("creating tenant {}", plan.slug)))?;
+            .map_err(|error| error.while_doing(format!("creating tenant {}", plan.slug)));
+        transaction::finish(connection, tenant).await
+    }
+
+    async fn create_on(
+        &self,
+        connection: &mut PgConnection,
+        plan: &Plan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Tenant, Error> {
+        let mut tenant = self.create_rows(connection, plan, progress).await?;
         progress(ProvisionEvent::Committed);
-        let tenant = if self.resources.is_empty() {
-            tenant
-        } else {
-            self.create_resources(&mut connection, tenant, &plan, &mut progress)
-                .await?
-        };
-        transaction::close(connection).await;
+        if !self.resources.is_empty() {
+            tenant = self
+                .create_resources(connection, tenant, plan, progress)
+                .await?;
+        }
         progress(ProvisionEvent::Active);
         Ok(tenant)
     }
@@ -120,11 +128,8 @@ impl Fleet {
                 resource: resource.name(),
             });
             if let Err(error) = resource.provision(&tenant).await {
-                let failed = Error::from(error).while_doing(format!(
-                    "creating tenant {}: resource {}",
-                    plan.slug,
-                    resource.name()
-                ));
+                let failed =
+                    Error::from(error).while_doing(format!("resource {}", resource.name()));
                 progress(ProvisionEvent::Undoing);
                 // The one that failed may have come half way, so it is purged like those before.
                 return Err(match self.undo(connection, &tenant, plan, index).await {
@@ -134,9 +139,7 @@ impl Fleet {
                 });
             }
         }
-        activate(connection, tenant, plan)
-            .await
-            .map_err(|error| error.while_doing(format!("activating tenant {}", plan.slug)))
+        activate(connection, tenant, plan).await
     }
 
     /// Takes back the resources up to `last`, newest first, then the schema and the rows.

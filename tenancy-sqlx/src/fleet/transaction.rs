@@ -105,6 +105,22 @@ pub(crate) async fn rollback(connection: &mut PgConnection) -> Result<(), Error>
     send(connection, "ROLLBACK".into()).await
 }
 
+/// Ends the connection of one operation: when that failed, its locks are gone before its caller
+/// hears of it. (A dropped connection loses them too, but only once the server has noticed.)
+pub(crate) async fn finish<T>(
+    mut connection: PgConnection,
+    result: Result<T, Error>,
+) -> Result<T, Error> {
+    if result.is_err() {
+        // Outside a transaction this is no more than a warning.
+        if let Err(error) = rollback(&mut connection).await {
+            tracing::debug!(%error, "a failed operation could not be rolled back by hand");
+        }
+    }
+    close(connection).await;
+    result
+}
+
 /// Says goodbye; whether the server hears it decides nothing.
 pub(crate) async fn close(connection: PgConnection) {
     if let Err(error) = connection.close().await {

@@ -145,11 +145,23 @@ fn a_dropped_server_stops_by_itself_without_its_runtime() {
 }
 
 #[tokio::test]
+async fn a_start_right_after_a_drop_waits_for_the_old_server() {
+    let home = Home::new();
+    for _ in 0..5 {
+        let server = home.start().await;
+        assert!(server.is_owner());
+        drop(server);
+    }
+    home.start().await.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_temporary_server_takes_its_data_along() {
     let options = EmbeddedOptions::temporary();
     let folder = options.data_dir().to_owned();
     let server = EmbeddedPg::start(options).await.unwrap();
-    assert!(folder.exists());
+    assert!(folder.join("cluster").exists());
+    run(server.app_options(), "SELECT 1").await.unwrap();
     drop(server);
     wait_until_gone(&folder, &folder);
 }

@@ -1,6 +1,11 @@
 //! A private PostgreSQL, really started, attached to, killed and stopped.
 
-#![cfg(feature = "embedded")]
+// What is left of a server is looked up in `/proc`.
+#![cfg(all(feature = "embedded", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
 
 mod data;
 #[cfg(feature = "testing")]
@@ -79,7 +84,6 @@ async fn ask(options: PgConnectOptions, sql: &str) -> Result<String, sqlx::Error
 }
 
 /// The living processes that work in `folder` or were told about it; a zombie is not living.
-#[cfg(target_os = "linux")]
 fn processes_of(folder: &Path) -> Vec<(i32, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {

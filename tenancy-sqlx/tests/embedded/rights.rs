@@ -24,7 +24,7 @@ async fn the_application_can_create_nothing_anywhere() {
         "CREATE SCHEMA s",
         "CREATE DATABASE d",
         "CREATE ROLE r",
-        "CREATE EXTENSION pg_trgm",
+        "CREATE EXTENSION pg_trgm SCHEMA extensions",
         "SET ROLE tenancy_owner",
         "ALTER ROLE tenancy_owner SUPERUSER",
         "COPY (SELECT 1) TO PROGRAM 'true'",
