@@ -44,7 +44,10 @@ const LONGEST_DETAIL: usize = 500;
 /// assert_eq!(response.headers()["content-type"], "application/problem+json");
 /// # });
 /// ```
-pub struct ApiError {
+pub struct ApiError(Box<Failure>);
+
+/// Boxed, since every handler's result has room for it.
+struct Failure {
     problem: Problem,
     cause: Option<BoxError>,
 }
@@ -58,22 +61,22 @@ impl ApiError {
     /// Keeps `cause` for the log; it is written when the status is 5xx.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<BoxError>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// What the client is told.
     pub fn problem(&self) -> &Problem {
-        &self.problem
+        &self.0.problem
     }
 }
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        Self {
+        Self(Box::new(Failure {
             problem,
             cause: None,
-        }
+        }))
     }
 }
 
@@ -98,16 +101,17 @@ impl From<&Error> for ApiError {
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiError")
-            .field("problem", &self.problem)
-            .field("cause", &self.cause)
+            .field("problem", &self.0.problem)
+            .field("cause", &self.0.cause)
             .finish()
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let code = self.problem.code();
-        if let (true, Some(cause)) = (code.status().is_server_error(), &self.cause) {
+        let Failure { problem, cause } = *self.0;
+        let code = problem.code();
+        if let (true, Some(cause)) = (code.status().is_server_error(), &cause) {
             tracing::error!(
                 target: "tenancy.http",
                 code = code.as_str(),
@@ -115,7 +119,7 @@ impl IntoResponse for ApiError {
                 "a request failed"
             );
         }
-        self.problem.into_response::<Body>()
+        problem.into_response::<Body>()
     }
 }
 

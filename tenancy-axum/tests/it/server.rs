@@ -63,6 +63,34 @@ async fn an_absolute_target_is_the_host_and_may_not_disagree() {
 }
 
 #[tokio::test]
+async fn targets_that_are_no_paths_are_refused_and_harm_nothing() {
+    let server = server().await;
+    for line in [
+        "OPTIONS * HTTP/1.1\r\nhost: tenant1.localhost",
+        "CONNECT tenant1.localhost:80 HTTP/1.1\r\nhost: tenant1.localhost:80",
+        "GET //tenant2.localhost/api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api/../api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api%2Fwhoami HTTP/1.1\r\nhost: tenant1.localhost",
+    ] {
+        let answer = server.ask(&format!("{line}\r\n{CLOSE}")).await;
+        is(&answer, 404, "\"code\":\"not_found\"");
+    }
+    for line in [
+        "GET api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api/whoami HTTP/1.1\r\nhost : tenant1.localhost",
+        "GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n tenant2.localhost",
+        "GET /api/whoami HTTP/9.1\r\nhost: tenant1.localhost",
+        "\u{16}\u{3}\u{1}",
+    ] {
+        let answer = server.ask(&format!("{line}\r\n{CLOSE}")).await;
+        is(&answer, 400, "");
+        assert!(!answer.contains("tenant1"), "{answer}");
+    }
+    let whoami = format!("GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n{CLOSE}");
+    is(&server.ask(&whoami).await, 200, "tenant1");
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_when_it_names_a_host() {
     let server = server().await;
     let answer = server
@@ -150,7 +178,7 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
     client
         .write(&format!("{start}content-length: {}\r\n\r\n", body.len()))
         .await;
-    client.try_write(&body).await.unwrap();
+    client.write_bytes(&body).await;
     is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
 
     let mut client = server.connect().await;
@@ -160,8 +188,8 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
             body.len()
         ))
         .await;
-    client.try_write(&body).await.unwrap();
-    client.try_write(b"\r\n0\r\n\r\n").await.unwrap();
+    client.write_bytes(&body).await;
+    client.write_bytes(b"\r\n0\r\n\r\n").await;
     is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
 
     // Who asks first is refused before it has sent a byte.
