@@ -205,6 +205,24 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_still_sending_is_not_reset() {
+    let server = server().await;
+    let mut client = server.connect().await;
+    client
+        .write(
+            "POST /api/echo HTTP/1.1\r\nhost: tenant1.localhost\r\n\
+             content-length: 4194304\r\n\r\n",
+        )
+        .await;
+    is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
+    // The server has said its last word and still takes what was on the way: a reset would fail
+    // these writes.
+    for _ in 0..64 {
+        client.write_bytes(&[b'a'; 64 * 1024]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_half_closed_connection_ends_and_the_next_is_answered() {
     let server = server().await;
     for text in [
