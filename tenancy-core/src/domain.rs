@@ -1,5 +1,6 @@
 //! A host name in the one form in which it is stored and compared.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -49,7 +50,11 @@ impl Domain {
             return invalid("it is longer than 253 bytes");
         }
         let name = text.strip_suffix('.').unwrap_or(text);
-        let Ok(ascii) = idna::domain_to_ascii_strict(name) else {
+        let ascii = if is_plain(name) {
+            Cow::Borrowed(name)
+        } else if let Ok(ascii) = idna::domain_to_ascii_strict(name) {
+            Cow::Owned(ascii)
+        } else {
             return invalid("use letters, digits and inner hyphens between the dots");
         };
         if ascii.is_empty() || ascii.len() > 253 {
@@ -64,7 +69,7 @@ impl Domain {
         if last.bytes().all(|b| b.is_ascii_digit()) || last.starts_with("0x") {
             return invalid("an IP address is not a domain");
         }
-        Ok(Self(ascii.into()))
+        Ok(Self(ascii.into_owned().into()))
     }
 
     /// The canonical name.
@@ -77,6 +82,16 @@ impl Domain {
         let label = self.0.strip_suffix(&*base.0)?.strip_suffix('.')?;
         (!label.contains('.')).then_some(label)
     }
+}
+
+/// Whether IDNA has nothing to do: the case of nearly every request. Encoded labels must be decoded
+/// to be checked, and what else has hyphens in places three and four is refused there.
+fn is_plain(name: &str) -> bool {
+    name.bytes()
+        .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+        && !name
+            .split('.')
+            .any(|label| label.as_bytes().get(2..4) == Some(b"--"))
 }
 
 fn is_label(label: &str) -> bool {

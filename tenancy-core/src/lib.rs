@@ -1,4 +1,14 @@
-//! Who is the tenant.
+#![doc = include_str!("../README.md")]
+//!
+//! # The way of a request
+//!
+//! `request -> `[`Host`]` -> `[`Strategy`]` -> `[`TenantStore`]` -> `[`TenantContext`]` -> handler`
+//!
+//! [`Host::from_head`] finds the one host that the request names, or refuses it. The
+//! [`Resolver`] lets its strategies look for an [`Identifier`] in order, the first that finds one
+//! decides, and the store says which tenant answers to it. Only an active tenant becomes a
+//! [`TenantContext`]; from there on the tenant is an argument. There is no ambient and no default
+//! tenant: what cannot be resolved is an [`Error`], which a client sees as a [`Problem`].
 
 mod error;
 mod problem;

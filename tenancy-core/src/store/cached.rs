@@ -283,13 +283,13 @@ impl Landing {
         match answer {
             Some(tenant) => {
                 state.absent.remove(&key);
-                let ends = asked + settings.ttl;
+                let ends = end(asked, settings.ttl);
                 let tenant = Arc::clone(tenant);
                 state.present.insert(key, tenant, ends, settings.capacity);
             }
             None => {
                 state.present.remove(&key);
-                let ends = asked + settings.negative_ttl;
+                let ends = end(asked, settings.negative_ttl);
                 state.absent.insert(key, (), ends, settings.capacity);
             }
         }
@@ -326,6 +326,12 @@ impl Memory {
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When an answer that was asked for at `asked` ends.
+fn end(asked: Instant, ttl: Duration) -> Instant {
+    // A clock can overflow; nobody needs an answer that is older than a day.
+    asked + ttl.min(Duration::from_secs(24 * 60 * 60))
 }
 
 impl Default for State {

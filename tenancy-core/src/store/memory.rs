@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::{Identifier, TenantStore};
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind};
+use crate::name::{SchemaName, Slug};
 use crate::tenant::{Status, Tenant, TenantId};
 
 /// Keeps tenants in memory: for tests, examples and services whose tenants are in a file.
@@ -34,6 +35,8 @@ pub struct MemoryStore(RwLock<Tables>);
 #[derive(Debug, Default)]
 struct Tables {
     tenants: HashMap<TenantId, Arc<Tenant>>,
+    slugs: HashMap<Slug, TenantId>,
+    schemas: HashMap<SchemaName, TenantId>,
     domains: HashMap<Domain, TenantId>,
 }
 
@@ -73,7 +76,7 @@ impl MemoryStore {
     pub fn remove(&self, id: TenantId) -> Option<Arc<Tenant>> {
         let mut tables = self.write();
         tables.domains.retain(|_, owner| *owner != id);
-        tables.tenants.remove(&id)
+        tables.take(id)
     }
 
     /// Lets the tenant answer to `domain` too; doing so again changes nothing.
@@ -109,14 +112,12 @@ impl MemoryStore {
 impl TenantStore for MemoryStore {
     async fn find(&self, identifier: &Identifier) -> Result<Option<Arc<Tenant>>, Error> {
         let tables = self.read();
-        let found = match identifier {
-            Identifier::Id(id) => tables.tenants.get(id),
-            Identifier::Slug(slug) => tables.tenants.values().find(|t| t.slug() == slug),
-            Identifier::Domain(domain) => tables
-                .domains
-                .get(domain)
-                .and_then(|id| tables.tenants.get(id)),
+        let id = match identifier {
+            Identifier::Id(id) => Some(id),
+            Identifier::Slug(slug) => tables.slugs.get(slug),
+            Identifier::Domain(domain) => tables.domains.get(domain),
         };
+        let found = id.and_then(|id| tables.tenants.get(id));
         Ok(found.filter(|t| t.status() != Status::Purged).cloned())
     }
 }
@@ -124,20 +125,30 @@ impl TenantStore for MemoryStore {
 impl Tables {
     fn put(&mut self, tenant: Tenant) -> Result<(), Error> {
         let id = tenant.id();
-        for other in self.tenants.values().filter(|other| other.id() != id) {
-            if other.slug() == tenant.slug() {
-                return Err(taken("slug", tenant.slug().as_str()));
-            }
-            if other.schema_name() == tenant.schema_name() {
-                return Err(taken("schema name", tenant.schema_name().as_str()));
-            }
+        let another = |owner: Option<&TenantId>| owner.is_some_and(|owner| *owner != id);
+        if another(self.slugs.get(tenant.slug())) {
+            return Err(taken("slug", tenant.slug().as_str()));
+        }
+        if another(self.schemas.get(tenant.schema_name())) {
+            return Err(taken("schema name", tenant.schema_name().as_str()));
         }
         if let Some(domain) = tenant.primary_domain() {
             self.check_domain(id, domain)?;
             self.domains.insert(domain.clone(), id);
         }
+        self.take(id);
+        self.slugs.insert(tenant.slug().clone(), id);
+        self.schemas.insert(tenant.schema_name().clone(), id);
         self.tenants.insert(id, Arc::new(tenant));
         Ok(())
+    }
+
+    /// Takes a tenant and its names out; its domains stay.
+    fn take(&mut self, id: TenantId) -> Option<Arc<Tenant>> {
+        let tenant = self.tenants.remove(&id)?;
+        self.slugs.remove(tenant.slug());
+        self.schemas.remove(tenant.schema_name());
+        Some(tenant)
     }
 
     fn expect(&self, id: TenantId) -> Result<(), Error> {
