@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tenancy_axum::ServeOptions;
+use tenancy_axum::{Routes, ServeOptions, Tenant};
+use tenancy_core::TrustedProxies;
 use tokio::sync::Notify;
 
-use crate::app::router;
+use crate::app::{resolver, router};
 use crate::socket::Server;
 
 const CLOSE: &str = "connection: close\r\n\r\n";
@@ -122,6 +123,24 @@ async fn forwarded_headers_of_a_stranger_have_no_effect() {
 }
 
 #[tokio::test]
+async fn forwarded_headers_of_a_trusted_peer_count() {
+    let proxies = TrustedProxies::parse(["127.0.0.1"]).unwrap();
+    let app = Routes::new(resolver().trust(proxies))
+        .tenant(Router::new().route(
+            "/",
+            get(async |Tenant(tenant): Tenant| tenant.slug().to_string()),
+        ))
+        .build();
+    let server = Server::start(app, ServeOptions::new()).await;
+    let answer = server
+        .ask(&format!(
+            "GET / HTTP/1.1\r\nhost: inside\r\nx-forwarded-host: tenant2.localhost\r\n{CLOSE}"
+        ))
+        .await;
+    is(&answer, 200, "tenant2");
+}
+
+#[tokio::test]
 async fn slow_headers_are_cut_wherever_they_stop() {
     let options = ServeOptions::new().header_timeout(Duration::from_millis(100));
     let server = Server::start(router(), options).await;
@@ -142,6 +161,21 @@ async fn slow_headers_are_cut_wherever_they_stop() {
         .ask("GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n\r\n")
         .await;
     is(&answer, 200, "tenant1");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_408_or_cut() {
+    let options = ServeOptions::new().body_timeout(Duration::from_millis(100));
+    let server = Server::start(router(), options).await;
+    for length in ["content-length: 50", "transfer-encoding: chunked"] {
+        let answer = server
+            .ask(&format!(
+                "POST /api/items/ HTTP/1.1\r\nhost: tenant1.localhost\r\n\
+                 content-type: application/json\r\n{length}\r\n\r\n2\r\n{{\"\r\n"
+            ))
+            .await;
+        is(&answer, 408, "\"code\":\"request_timeout\"");
+    }
 }
 
 #[tokio::test]
@@ -217,8 +251,9 @@ async fn a_client_that_is_still_sending_is_not_reset() {
     is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
     // The server has said its last word and still takes what was on the way: a reset would fail
     // these writes.
+    let piece = vec![b'a'; 64 * 1024];
     for _ in 0..64 {
-        client.write_bytes(&[b'a'; 64 * 1024]).await;
+        client.write_bytes(&piece).await;
     }
 }
 
