@@ -7,7 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tenancy_core::{Error, Problem, ProblemCode};
 use tower_layer::Layer;
@@ -146,7 +146,7 @@ impl<S> Layer<S> for ProblemLayer {
 impl Around for ProblemLayer {
     async fn around<S: Inner>(self, inner: S, request: Request) -> Response {
         let asked = Asked {
-            path: request.uri().path().to_owned(),
+            uri: request.uri().clone(),
             request_id: request.extensions().get().cloned(),
             page: page::is_preferred(request.headers()),
             head: request.method() == Method::HEAD,
@@ -163,7 +163,7 @@ impl Around for ProblemLayer {
 
 /// What the rewriting needs to know of the request.
 struct Asked {
-    path: String,
+    uri: Uri,
     request_id: Option<RequestId>,
     page: bool,
     head: bool,
@@ -191,7 +191,7 @@ impl Asked {
             },
             _ => bare(parts.status, &parts.headers, &body),
         }
-        .name(&self.path, self.request_id.as_ref());
+        .name(self.uri.path(), self.request_id.as_ref());
 
         let (content_type, text) = if self.page {
             ("text/html; charset=utf-8", page::render(&document))
