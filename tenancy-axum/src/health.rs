@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,9 +96,11 @@ impl Health {
 
     async fn report(&self) -> Response {
         let parts = self.checks.iter().map(|(part, check)| async move {
-            let reason = match tokio::time::timeout(self.deadline, check()).await {
-                Ok(Ok(())) => return (*part, State::Ok),
-                Ok(Err(error)) => error.to_string(),
+            let answer = AssertUnwindSafe(async { check().await }).catch_unwind();
+            let reason = match tokio::time::timeout(self.deadline, answer).await {
+                Ok(Ok(Ok(()))) => return (*part, State::Ok),
+                Ok(Ok(Err(error))) => error.to_string(),
+                Ok(Err(_)) => "the check panicked".to_owned(),
                 Err(_) => format!("no answer within {:?}", self.deadline),
             };
             tracing::warn!(target: "tenancy.http", part, reason, "a health check failed");

@@ -1,5 +1,8 @@
 //! JSON in, JSON out, and a problem that says where it went wrong.
 
+use std::error::Error;
+use std::io;
+
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -18,6 +21,7 @@ use crate::problem::ApiError;
 /// |---|---|
 /// | no `content-type`, or one that is not JSON | 415 `unsupported_media_type` |
 /// | larger than the [limit](crate::BodyLimitLayer) | 413 `payload_too_large` |
+/// | too slow for the server's body timeout | 408 `request_timeout` |
 /// | not JSON | 400 `invalid_json` with line and column |
 /// | JSON that does not fit `T` | 422 `validation_failed` with the field as a JSON pointer |
 ///
@@ -57,6 +61,11 @@ where
             Ok(bytes) => bytes,
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 return Err(ProblemCode::PayloadTooLarge.into());
+            }
+            Err(rejection) if has_timed_out(&rejection) => {
+                return Err(Problem::new(ProblemCode::RequestTimeout)
+                    .detail("the body took too long to arrive")
+                    .into());
             }
             Err(_) => {
                 return Err(Problem::new(ProblemCode::BadRequest)
@@ -112,6 +121,18 @@ fn is_json(headers: &HeaderMap) -> bool {
     let essence = essence.to_ascii_lowercase();
     essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn has_timed_out(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

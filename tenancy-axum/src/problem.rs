@@ -7,7 +7,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use tenancy_core::{IntoProblem, Problem, ProblemCode};
 use tower_layer::Layer;
@@ -44,7 +44,10 @@ const LONGEST_DETAIL: usize = 500;
 /// assert_eq!(response.headers()["content-type"], "application/problem+json");
 /// # });
 /// ```
-pub struct ApiError {
+pub struct ApiError(Box<Failure>);
+
+/// Boxed, since every handler's result has room for it.
+struct Failure {
     problem: Problem,
     cause: Option<BoxError>,
 }
@@ -58,36 +61,37 @@ impl ApiError {
     /// Keeps `cause` for the log; it is written when the status is 5xx.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<BoxError>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// What the client is told.
     pub fn problem(&self) -> &Problem {
-        &self.problem
+        &self.0.problem
     }
 }
 
 impl<E: IntoProblem> From<E> for ApiError {
     fn from(failure: E) -> Self {
         let (problem, cause) = failure.into_problem();
-        Self { problem, cause }
+        Self(Box::new(Failure { problem, cause }))
     }
 }
 
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiError")
-            .field("problem", &self.problem)
-            .field("cause", &self.cause)
+            .field("problem", &self.0.problem)
+            .field("cause", &self.0.cause)
             .finish()
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let code = self.problem.code();
-        if let (true, Some(cause)) = (code.status().is_server_error(), &self.cause) {
+        let Failure { problem, cause } = *self.0;
+        let code = problem.code();
+        if let (true, Some(cause)) = (code.status().is_server_error(), &cause) {
             tracing::error!(
                 target: "tenancy.http",
                 code = code.as_str(),
@@ -95,7 +99,7 @@ impl IntoResponse for ApiError {
                 "a request failed"
             );
         }
-        self.problem.into_response::<Body>()
+        problem.into_response::<Body>()
     }
 }
 
@@ -122,7 +126,7 @@ impl<S> Layer<S> for ProblemLayer {
 impl Around for ProblemLayer {
     async fn around<S: Inner>(self, inner: S, request: Request) -> Response {
         let asked = Asked {
-            path: request.uri().path().to_owned(),
+            uri: request.uri().clone(),
             request_id: request.extensions().get().cloned(),
             page: page::is_preferred(request.headers()),
             head: request.method() == Method::HEAD,
@@ -139,7 +143,7 @@ impl Around for ProblemLayer {
 
 /// What the rewriting needs to know of the request.
 struct Asked {
-    path: String,
+    uri: Uri,
     request_id: Option<RequestId>,
     page: bool,
     head: bool,
@@ -167,7 +171,7 @@ impl Asked {
             },
             _ => bare(parts.status, &parts.headers, &body),
         }
-        .name(&self.path, self.request_id.as_ref());
+        .name(self.uri.path(), self.request_id.as_ref());
 
         let (content_type, text) = if self.page {
             ("text/html; charset=utf-8", page::render(&document))

@@ -1,5 +1,6 @@
 //! A careful listener loop: slow, greedy and broken clients cost a bounded amount.
 
+mod body;
 mod options;
 mod stream;
 
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower_service::Service;
 
+use body::PacedBody;
 pub use options::ServeOptions;
 use stream::Stream;
 
@@ -30,6 +32,8 @@ use stream::Stream;
 /// - A connection that has not sent a request's headers within the header timeout is closed; so
 ///   is one that stays idle that long between two HTTP/1 requests.
 /// - Headers above the limit are 431.
+/// - A body whose next piece does not come within the body timeout fails where it is read: 408 in
+///   [`Json`](crate::Json), and the connection is closed.
 /// - When the most connections are open, new ones wait in the listener's backlog.
 /// - A failed `accept`, such as too many open files, is logged and tried again.
 /// - Every request has the client's address as a [`PeerAddr`] extension; forwarded headers count
@@ -79,7 +83,7 @@ pub async fn serve(
             peer,
             app.clone(),
             Arc::clone(&builder),
-            options.header_timeout,
+            (options.header_timeout, options.body_timeout),
             stopped.clone(),
         ));
     }
@@ -154,7 +158,7 @@ async fn connection(
     peer: SocketAddr,
     app: Router,
     builder: Arc<auto::Builder<TokioExecutor>>,
-    header_timeout: Duration,
+    (header_timeout, body_timeout): (Duration, Duration),
     mut stopped: watch::Receiver<()>,
 ) {
     let asked = Arc::new(AtomicBool::new(false));
@@ -162,7 +166,7 @@ async fn connection(
         let asked = Arc::clone(&asked);
         service_fn(move |request: http::Request<Incoming>| {
             asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| Body::new(PacedBody::new(body, body_timeout)));
             request.extensions_mut().insert(PeerAddr(peer));
             app.clone().call(request)
         })

@@ -9,6 +9,7 @@ use std::time::Duration;
 /// |---|---|
 /// | [`header_timeout`](Self::header_timeout) | 10 s |
 /// | [`header_bytes`](Self::header_bytes) | 16 KiB |
+/// | [`body_timeout`](Self::body_timeout) | 30 s |
 /// | [`connections`](Self::connections) | 10,000 |
 /// | [`drain`](Self::drain) | 10 s |
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub struct ServeOptions {
     pub(super) header_timeout: Duration,
     pub(super) header_bytes: usize,
+    pub(super) body_timeout: Duration,
     pub(super) connections: usize,
     pub(super) drain: Duration,
 }
@@ -29,6 +31,7 @@ impl ServeOptions {
         Self {
             header_timeout: Duration::from_secs(10),
             header_bytes: 16 * 1024,
+            body_timeout: Duration::from_secs(30),
             connections: 10_000,
             drain: Duration::from_secs(10),
         }
@@ -43,6 +46,12 @@ impl ServeOptions {
     /// How many bytes a request's line and headers may have; at least 8192.
     pub const fn header_bytes(mut self, bytes: usize) -> Self {
         self.header_bytes = bytes;
+        self
+    }
+
+    /// How long a handler waits for the next piece of a request's body.
+    pub const fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
         self
     }
 

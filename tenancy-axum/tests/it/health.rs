@@ -39,6 +39,9 @@ async fn a_part_that_fails_or_hangs_makes_it_unready_but_not_dead() {
         .check("cache", || async {
             Err(io::Error::other("secret: 10.0.0.7"))
         })
+        .check("jobs", || async {
+            panic!("secret: broken") as io::Result<()>
+        })
         .check("search", pending::<io::Result<()>>);
     let client = app(health).host("localhost");
     let response = client.get("/health/ready").await;
@@ -47,7 +50,9 @@ async fn a_part_that_fails_or_hangs_makes_it_unready_but_not_dead() {
         response.json::<Value>(),
         json!({
             "status": "failed",
-            "parts": { "cache": "failed", "database": "ok", "search": "failed" }
+            "parts": {
+                "cache": "failed", "database": "ok", "jobs": "failed", "search": "failed"
+            }
         })
     );
     assert!(!response.text().contains("secret"));

@@ -1,7 +1,11 @@
 //! What a client sees: routes per kind of host, problems, and the server loop.
 
+// Also the code that tests share may unwrap: a failure there is a failed test.
+#![allow(clippy::unwrap_used)]
+
 mod app;
 mod health;
+mod http2;
 mod json;
 mod limits;
 mod problems;
@@ -10,3 +14,4 @@ mod routes;
 mod server;
 mod socket;
 mod trace;
+mod upgrade;

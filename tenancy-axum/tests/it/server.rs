@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tenancy_axum::ServeOptions;
+use tenancy_axum::{Routes, ServeOptions, Tenant};
+use tenancy_core::TrustedProxies;
 use tokio::sync::Notify;
 
-use crate::app::router;
+use crate::app::{resolver, router};
 use crate::socket::Server;
 
 const CLOSE: &str = "connection: close\r\n\r\n";
@@ -63,6 +64,34 @@ async fn an_absolute_target_is_the_host_and_may_not_disagree() {
 }
 
 #[tokio::test]
+async fn targets_that_are_no_paths_are_refused_and_harm_nothing() {
+    let server = server().await;
+    for line in [
+        "OPTIONS * HTTP/1.1\r\nhost: tenant1.localhost",
+        "CONNECT tenant1.localhost:80 HTTP/1.1\r\nhost: tenant1.localhost:80",
+        "GET //tenant2.localhost/api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api/../api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api%2Fwhoami HTTP/1.1\r\nhost: tenant1.localhost",
+    ] {
+        let answer = server.ask(&format!("{line}\r\n{CLOSE}")).await;
+        is(&answer, 404, "\"code\":\"not_found\"");
+    }
+    for line in [
+        "GET api/whoami HTTP/1.1\r\nhost: tenant1.localhost",
+        "GET /api/whoami HTTP/1.1\r\nhost : tenant1.localhost",
+        "GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n tenant2.localhost",
+        "GET /api/whoami HTTP/9.1\r\nhost: tenant1.localhost",
+        "\u{16}\u{3}\u{1}",
+    ] {
+        let answer = server.ask(&format!("{line}\r\n{CLOSE}")).await;
+        is(&answer, 400, "");
+        assert!(!answer.contains("tenant1"), "{answer}");
+    }
+    let whoami = format!("GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n{CLOSE}");
+    is(&server.ask(&whoami).await, 200, "tenant1");
+}
+
+#[tokio::test]
 async fn http_1_0_is_answered_when_it_names_a_host() {
     let server = server().await;
     let answer = server
@@ -94,6 +123,24 @@ async fn forwarded_headers_of_a_stranger_have_no_effect() {
 }
 
 #[tokio::test]
+async fn forwarded_headers_of_a_trusted_peer_count() {
+    let proxies = TrustedProxies::parse(["127.0.0.1"]).unwrap();
+    let app = Routes::new(resolver().trust(proxies))
+        .tenant(Router::new().route(
+            "/",
+            get(async |Tenant(tenant): Tenant| tenant.slug().to_string()),
+        ))
+        .build();
+    let server = Server::start(app, ServeOptions::new()).await;
+    let answer = server
+        .ask(&format!(
+            "GET / HTTP/1.1\r\nhost: inside\r\nx-forwarded-host: tenant2.localhost\r\n{CLOSE}"
+        ))
+        .await;
+    is(&answer, 200, "tenant2");
+}
+
+#[tokio::test]
 async fn slow_headers_are_cut_wherever_they_stop() {
     let options = ServeOptions::new().header_timeout(Duration::from_millis(100));
     let server = Server::start(router(), options).await;
@@ -114,6 +161,21 @@ async fn slow_headers_are_cut_wherever_they_stop() {
         .ask("GET /api/whoami HTTP/1.1\r\nhost: tenant1.localhost\r\n\r\n")
         .await;
     is(&answer, 200, "tenant1");
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_408_or_cut() {
+    let options = ServeOptions::new().body_timeout(Duration::from_millis(100));
+    let server = Server::start(router(), options).await;
+    for length in ["content-length: 50", "transfer-encoding: chunked"] {
+        let answer = server
+            .ask(&format!(
+                "POST /api/items/ HTTP/1.1\r\nhost: tenant1.localhost\r\n\
+                 content-type: application/json\r\n{length}\r\n\r\n2\r\n{{\"\r\n"
+            ))
+            .await;
+        is(&answer, 408, "\"code\":\"request_timeout\"");
+    }
 }
 
 #[tokio::test]
@@ -150,7 +212,7 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
     client
         .write(&format!("{start}content-length: {}\r\n\r\n", body.len()))
         .await;
-    client.try_write(&body).await.unwrap();
+    client.write_bytes(&body).await;
     is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
 
     let mut client = server.connect().await;
@@ -160,8 +222,8 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
             body.len()
         ))
         .await;
-    client.try_write(&body).await.unwrap();
-    client.try_write(b"\r\n0\r\n\r\n").await.unwrap();
+    client.write_bytes(&body).await;
+    client.write_bytes(b"\r\n0\r\n\r\n").await;
     is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
 
     // Who asks first is refused before it has sent a byte.
@@ -174,6 +236,25 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
         .await;
     let answer = client.until("payload_too_large", 1).await;
     is(&answer, 413, "");
+}
+
+#[tokio::test]
+async fn a_client_that_is_still_sending_is_not_reset() {
+    let server = server().await;
+    let mut client = server.connect().await;
+    client
+        .write(
+            "POST /api/echo HTTP/1.1\r\nhost: tenant1.localhost\r\n\
+             content-length: 4194304\r\n\r\n",
+        )
+        .await;
+    is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
+    // The server has said its last word and still takes what was on the way: a reset would fail
+    // these writes.
+    let piece = vec![b'a'; 64 * 1024];
+    for _ in 0..64 {
+        client.write_bytes(&piece).await;
+    }
 }
 
 #[tokio::test]

@@ -64,11 +64,11 @@ pub(crate) struct Client(TcpStream);
 
 impl Client {
     pub(crate) async fn write(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.unwrap();
+        self.write_bytes(text.as_bytes()).await;
     }
 
-    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes).await
+    pub(crate) async fn write_bytes(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
     }
 
     pub(crate) async fn close_writing(&mut self) {
@@ -102,6 +102,6 @@ impl Client {
             }
         };
         timeout(PATIENCE, read).await.expect("the answer comes");
-        String::from_utf8(bytes).unwrap()
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
