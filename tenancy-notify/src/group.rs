@@ -46,16 +46,16 @@ impl Group {
     /// let tenant = Tenant::new(TenantId::generate(), Slug::parse("acme")?, SchemaName::parse("acme")?);
     /// let acme = TenantContext::new(Arc::new(tenant.with_status(Status::Active)), "example")?;
     ///
-    /// let staff = Group::new(&Prefix::default(), &acme, &Audience::Role("staff".into()))?;
+    /// let staff = Group::new(&acme, &Prefix::default(), &Audience::Role("staff".into()))?;
     /// assert_eq!(Group::parse(staff.channel())?, (acme.id(), Audience::Role("staff".into())));
     ///
-    /// let nameless = Group::new(&Prefix::default(), &acme, &Audience::Custom(String::new()));
+    /// let nameless = Group::new(&acme, &Prefix::default(), &Audience::Custom(String::new()));
     /// assert_eq!(nameless.unwrap_err().kind(), ErrorKind::InvalidName);
     /// # Ok::<(), tenancy_core::Error>(())
     /// ```
     pub fn new(
-        prefix: &Prefix,
         context: &TenantContext,
+        prefix: &Prefix,
         audience: &Audience,
     ) -> Result<Self, Error> {
         if let Audience::Role(name) | Audience::Custom(name) = audience
@@ -68,7 +68,7 @@ impl Group {
         }
         let name = audience.to_string();
         Ok(Self {
-            channel: ScopedName::for_context(prefix, ScopeKind::Channel, context, &name)?,
+            channel: ScopedName::for_context(context, prefix, ScopeKind::Channel, &name)?,
         })
     }
 

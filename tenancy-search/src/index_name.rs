@@ -29,15 +29,15 @@ impl IndexName {
     /// let tenant = Tenant::new(TenantId::generate(), Slug::parse("acme")?, SchemaName::parse("acme")?);
     /// let acme = TenantContext::new(Arc::new(tenant.with_status(Status::Active)), "example")?;
     ///
-    /// let products = IndexName::new(&Prefix::default(), &acme, "products")?;
+    /// let products = IndexName::new(&acme, &Prefix::default(), "products")?;
     /// assert_eq!(IndexName::parse(products.as_str())?, (acme.id(), "products".to_owned()));
     ///
-    /// let everything = IndexName::new(&Prefix::default(), &acme, "*");
+    /// let everything = IndexName::new(&acme, &Prefix::default(), "*");
     /// assert_eq!(everything.unwrap_err().kind(), ErrorKind::InvalidName);
     /// # Ok::<(), tenancy_core::Error>(())
     /// ```
-    pub fn new(prefix: &Prefix, context: &TenantContext, kind: &str) -> Result<Self, Error> {
-        ScopedName::for_context(prefix, ScopeKind::Index, context, kind).map(Self)
+    pub fn new(context: &TenantContext, prefix: &Prefix, kind: &str) -> Result<Self, Error> {
+        ScopedName::for_context(context, prefix, ScopeKind::Index, kind).map(Self)
     }
 
     /// The name as the engine knows it.

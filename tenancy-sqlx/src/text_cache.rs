@@ -161,7 +161,7 @@ mod tests {
     use tenancy_core::{Slug, Status, Tenant};
 
     use super::*;
-    use crate::sql::{__private::tenant_sql, Read, TenantSql};
+    use crate::sql::{Read, TenantSql, private::tenant_sql};
 
     const TITLES: &TenantSql<Read> = &tenant_sql(&["SELECT title FROM ", ".blogs"], 1, &[], 0);
     const IDS: &TenantSql<Read> = &tenant_sql(&["SELECT id FROM ", ".blogs"], 2, &[], 0);

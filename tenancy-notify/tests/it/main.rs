@@ -29,8 +29,8 @@ fn equal_users_of_two_tenants_are_two_groups() {
     let user = Audience::User(Uuid::from_u128(5));
     let (acme, other) = (context("acme"), context("other"));
     let prefix = Prefix::default();
-    let ours = Group::new(&prefix, &acme, &user).unwrap();
-    let theirs = Group::new(&prefix, &other, &user).unwrap();
+    let ours = Group::new(&acme, &prefix, &user).unwrap();
+    let theirs = Group::new(&other, &prefix, &user).unwrap();
     assert_ne!(ours.channel(), theirs.channel());
     assert_eq!(Group::parse(ours.channel()).unwrap(), (acme.id(), user));
 }
@@ -50,7 +50,7 @@ fn audiences_that_look_alike_are_different_groups() {
     ];
     let mut seen = std::collections::HashSet::new();
     for audience in audiences {
-        let group = Group::new(&Prefix::default(), &acme, &audience).unwrap();
+        let group = Group::new(&acme, &Prefix::default(), &audience).unwrap();
         assert!(
             seen.insert(group.channel().to_owned()),
             "{audience:?} is not alone"
@@ -78,7 +78,7 @@ async fn redis_delivers_to_the_group_of_that_tenant_and_to_no_other() {
     let client = redis::Client::open(url).unwrap();
     let (acme, other) = (context("acme"), context("other"));
     let prefix = Prefix::default();
-    let group = |context| Group::new(&prefix, context, &Audience::Role("staff".into())).unwrap();
+    let group = |context| Group::new(context, &prefix, &Audience::Role("staff".into())).unwrap();
     let (ours, theirs) = (group(&acme), group(&other));
 
     let mut subscriber = client.get_async_pubsub().await.unwrap();

@@ -27,8 +27,8 @@ fn elasticsearch_url() -> Option<String> {
 fn equal_kinds_of_two_tenants_are_two_indexes() {
     let (acme, other) = (context("acme"), context("other"));
     let prefix = Prefix::default();
-    let ours = IndexName::new(&prefix, &acme, "products").unwrap();
-    let theirs = IndexName::new(&prefix, &other, "products").unwrap();
+    let ours = IndexName::new(&acme, &prefix, "products").unwrap();
+    let theirs = IndexName::new(&other, &prefix, "products").unwrap();
     assert_ne!(ours, theirs);
     assert_eq!(
         IndexName::parse(ours.as_str()).unwrap(),
@@ -54,7 +54,7 @@ fn whatever_an_engine_would_expand_is_no_index() {
         "é",
     ] {
         assert!(
-            IndexName::new(&Prefix::default(), &acme, kind).is_err(),
+            IndexName::new(&acme, &Prefix::default(), kind).is_err(),
             "{kind:?}"
         );
     }
@@ -72,8 +72,8 @@ async fn elasticsearch_takes_the_name_and_finds_only_that_tenants_documents() {
     let http = reqwest::Client::new();
     let (acme, other) = (context("acme"), context("other"));
     let prefix = Prefix::default();
-    let ours = IndexName::new(&prefix, &acme, "products").unwrap();
-    let theirs = IndexName::new(&prefix, &other, "products").unwrap();
+    let ours = IndexName::new(&acme, &prefix, "products").unwrap();
+    let theirs = IndexName::new(&other, &prefix, "products").unwrap();
     for (index, title) in [(&ours, "our lamp"), (&theirs, "their lamp")] {
         let settings = json!({"settings": {"number_of_shards": 1, "number_of_replicas": 0},
             "mappings": {"properties": {"title": {"type": "text"}}}});
