@@ -91,12 +91,11 @@ impl Error {
         match self.0.kind {
             ErrorKind::InvalidName => ProblemCode::ValidationFailed,
             ErrorKind::InvalidHost => ProblemCode::InvalidHost,
-            ErrorKind::NotFound => ProblemCode::TenantNotFound,
             ErrorKind::NotActive(Status::Suspended) => ProblemCode::TenantSuspended,
             ErrorKind::NotActive(Status::Provisioning) => ProblemCode::TenantProvisioning,
             ErrorKind::NotActive(Status::Maintenance) => ProblemCode::TenantMaintenance,
             // An archived tenant tells nobody that it ever was.
-            ErrorKind::NotActive(_) => ProblemCode::TenantNotFound,
+            ErrorKind::NotFound | ErrorKind::NotActive(_) => ProblemCode::TenantNotFound,
             ErrorKind::InvalidTransition | ErrorKind::Conflict => ProblemCode::Conflict,
             ErrorKind::Mismatch => ProblemCode::TenantMismatch,
             ErrorKind::Unavailable => ProblemCode::Unavailable,

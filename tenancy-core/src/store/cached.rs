@@ -26,6 +26,9 @@ type Load = BoxFuture<'static, Result<Answer, Error>>;
 /// Answers are at most as old as the time to live, counted from when the store was asked, and
 /// never older than the last invalidation that concerns them. Failures are not remembered.
 ///
+/// Dropping a lookup is safe: others who wait for the same answer still get it, and a question
+/// that nobody waits for any more is dropped.
+///
 /// # Example
 ///
 /// ```
@@ -130,6 +133,9 @@ impl<S> CachedStore<S> {
 
     /// Forgets everything about the tenant, whatever identifier it was found by, and all
     /// absences, because what changed may be a name it now answers to.
+    ///
+    /// Call it after the change can be read from the store behind. A name that went from one
+    /// tenant to another takes a call for each of them.
     pub fn invalidate(&self, id: &TenantId) {
         let mut state = self.memory.write();
         state.present.retain(|tenant| tenant.id() != *id);
@@ -280,18 +286,15 @@ impl Landing {
             return;
         }
         let key = self.identifier.clone();
-        match answer {
-            Some(tenant) => {
-                state.absent.remove(&key);
-                let ends = end(asked, settings.ttl);
-                let tenant = Arc::clone(tenant);
-                state.present.insert(key, tenant, ends, settings.capacity);
-            }
-            None => {
-                state.present.remove(&key);
-                let ends = end(asked, settings.negative_ttl);
-                state.absent.insert(key, (), ends, settings.capacity);
-            }
+        if let Some(tenant) = answer {
+            state.absent.remove(&key);
+            let ends = end(asked, settings.ttl);
+            let tenant = Arc::clone(tenant);
+            state.present.insert(key, tenant, ends, settings.capacity);
+        } else {
+            state.present.remove(&key);
+            let ends = end(asked, settings.negative_ttl);
+            state.absent.insert(key, (), ends, settings.capacity);
         }
     }
 }
@@ -331,7 +334,7 @@ impl Memory {
 /// When an answer that was asked for at `asked` ends.
 fn end(asked: Instant, ttl: Duration) -> Instant {
     // A clock can overflow; nobody needs an answer that is older than a day.
-    asked + ttl.min(Duration::from_secs(24 * 60 * 60))
+    asked + ttl.min(Duration::from_hours(24))
 }
 
 impl Default for State {

@@ -1,34 +1,19 @@
 //! Names outside the database, each of which belongs to exactly one tenant.
 
+mod kind;
+mod prefix;
+
 use std::fmt;
-use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use uuid::Uuid;
 
+pub use self::kind::ScopeKind;
+pub use self::prefix::Prefix;
+
 use crate::context::TenantContext;
 use crate::error::{Error, ErrorKind};
 use crate::tenant::{Tenant, TenantId};
-
-/// Separates installations that share a server: `[a-z][a-z0-9-]{0,30}`, with single inner hyphens.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Prefix(Box<str>);
-
-/// What a name is for; each kind has its own form, so no two kinds share a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ScopeKind {
-    /// A key in a cache: `prefix:c:<id>:name`.
-    Cache,
-    /// An index of a search engine: `prefix_<id>_name`.
-    Index,
-    /// A channel or group of a bus: `prefix:p:<id>:name`.
-    Channel,
-    /// A lock: `prefix:l:<id>:name`.
-    Lock,
-    /// A file or object: `prefix/t/<id>/name`.
-    Object,
-}
 
 /// A name outside the database that belongs to one tenant, for ever and to nobody else.
 ///
@@ -64,121 +49,6 @@ pub struct Decoded {
     kind: ScopeKind,
     tenant: TenantId,
     name: String,
-}
-
-impl Prefix {
-    /// Parses an installation prefix.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidName`] when it is empty, longer than 31 bytes, does not start with a
-    /// lower-case letter, has other characters than `a-z`, `0-9` and `-`, has two hyphens in a
-    /// row, or ends in one.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use tenancy_core::{ErrorKind, Prefix};
-    ///
-    /// assert_eq!(Prefix::parse("shop-eu")?.as_str(), "shop-eu");
-    /// assert_eq!(Prefix::parse("shop_eu").unwrap_err().kind(), ErrorKind::InvalidName);
-    /// # Ok::<(), tenancy_core::Error>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let fits = text.len() <= 31
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && !text.ends_with('-')
-            && !text.contains("--")
-            && text
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if fits {
-            return Ok(Self(text.into()));
-        }
-        Err(Error::new(
-            ErrorKind::InvalidName,
-            format!(
-                "prefix {text:?} is invalid: use at most 31 of a-z, 0-9 and single inner hyphens, \
-                 starting with a letter"
-            ),
-        ))
-    }
-
-    /// The bare prefix.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for Prefix {
-    /// The prefix `tenancy`.
-    fn default() -> Self {
-        Self("tenancy".into())
-    }
-}
-
-impl FromStr for Prefix {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::parse(text)
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Prefix({})", self.0)
-    }
-}
-
-impl ScopeKind {
-    /// Every kind.
-    pub const ALL: [Self; 5] = [
-        Self::Cache,
-        Self::Index,
-        Self::Channel,
-        Self::Lock,
-        Self::Object,
-    ];
-
-    /// The kind in lower case, as messages call it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cache => "cache",
-            Self::Index => "index",
-            Self::Channel => "channel",
-            Self::Lock => "lock",
-            Self::Object => "object",
-        }
-    }
-
-    /// The most bytes a whole name of this kind may have.
-    pub const fn max_len(self) -> usize {
-        match self {
-            // Elasticsearch refuses more for an index.
-            Self::Index | Self::Channel | Self::Lock => 255,
-            // S3 refuses more for a key.
-            Self::Cache | Self::Object => 1024,
-        }
-    }
-
-    /// What stands between prefix and id. The first character is in no prefix, and together they
-    /// tell the kinds apart.
-    const fn mark(self) -> &'static str {
-        match self {
-            Self::Cache => ":c:",
-            Self::Index => "_",
-            Self::Channel => ":p:",
-            Self::Lock => ":l:",
-            Self::Object => "/t/",
-        }
-    }
 }
 
 impl ScopedName {
@@ -258,8 +128,8 @@ impl ScopedName {
     /// locks.
     ///
     /// It never changes between versions or machines. 64 bits cannot tell all names apart: two
-    /// locks may share a number, with a chance of about one in ten million for a million locks,
-    /// and then wait for each other.
+    /// locks may share a number, with a chance of about one in forty million for a million
+    /// locks, and then wait for each other.
     pub fn lock_key(&self) -> i64 {
         // FNV-1a, then a bijection that spreads the last bytes over all bits.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
