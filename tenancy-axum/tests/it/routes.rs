@@ -5,8 +5,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
 use http::StatusCode;
-use tenancy_axum::Routes;
+use serde_json::Value;
 use tenancy_axum::testing::TestApp;
+use tenancy_axum::{ProblemLayer, PublicOnly, RequestIdLayer, Routes, Tenant};
+use tenancy_core::TenantLayer;
 
 use crate::app::{app, problem, resolver};
 
@@ -127,11 +129,40 @@ async fn forwarded_hosts_have_no_effect() {
 }
 
 #[tokio::test]
-async fn a_fallback_of_universal_routes_hides_nothing() {
+async fn fallbacks_of_universal_routes_hide_nothing() {
     let app = Routes::new(resolver())
         .tenant(Router::new().route("/", get(|| async { "home" })))
         .universal(Router::new().fallback(|| async { "everything" }))
+        .universal(Router::new().fallback(|| async { "everything else" }))
         .build();
     let response = TestApp::new(app).host("tenant1.localhost").get("/").await;
     assert_eq!(response.text(), "home");
+}
+
+#[tokio::test]
+async fn a_failure_is_not_taken_for_the_absence_of_a_tenant() {
+    // The extractors alone, where an application has put its own layers together.
+    let app = Router::new()
+        .route("/either", get(async |_: Option<Tenant>| "served"))
+        .route("/public", get(async |_: PublicOnly| "served"))
+        .route("/tenant", get(async |_: Tenant| "served"))
+        .layer(TenantLayer::new(resolver()).pass_failures())
+        .layer(ProblemLayer)
+        .layer(RequestIdLayer);
+    let app = TestApp::new(app);
+    for path in ["/either", "/public", "/tenant"] {
+        let response = app.host("stopped.localhost").get(path).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(response.json::<Value>()["code"], "tenant_suspended");
+    }
+    let statuses = async |host: &str| {
+        let client = app.host(host);
+        let mut statuses = Vec::new();
+        for path in ["/either", "/public", "/tenant"] {
+            statuses.push(client.get(path).await.status.as_u16());
+        }
+        statuses
+    };
+    assert_eq!(statuses("tenant1.localhost").await, [200, 404, 200]);
+    assert_eq!(statuses("localhost").await, [200, 200, 404]);
 }
