@@ -6,8 +6,8 @@ use sqlparser::ast::{Ident, Spanned};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Location, Span, Token as Theirs, TokenWithSpan, Tokenizer};
 
-use crate::Refusal;
 use crate::lex::{self, Class, Token};
+use crate::{Refusal, allow};
 
 /// One statement's text.
 pub(crate) struct Source<'a> {
@@ -51,6 +51,17 @@ impl<'a> Source<'a> {
                 )
             };
             return Err(Refusal::new(tokens[at].span(), reason, help));
+        }
+        let named = |token: &&Token<'_>| token.is_name() && allow::is_object_type(&token.name());
+        if let Some(token) = tokens.iter().find(named) {
+            return Err(Refusal::new(
+                token.span(),
+                format!(
+                    "type {} looks up an object of any schema by its name",
+                    token.name()
+                ),
+                "name the object itself, not in a string",
+            ));
         }
         let depth = depth(&tokens)?;
         let mut start = 0;

@@ -16,7 +16,7 @@ use self::words::{FORBIDDEN, FROM_ENDS};
 use crate::lex::{Class, Token};
 use crate::source::Source;
 use crate::statement::Place;
-use crate::{Kind, Refusal, Statement, allow};
+use crate::{Kind, Refusal, Statement};
 
 type Checked = Result<(), Refusal>;
 
@@ -104,13 +104,6 @@ impl Raw<'_, '_> {
         let Some(token) = self.tokens.get(at).copied() else {
             return Ok(());
         };
-        if token.is_name() && allow::is_object_type(&token.name()) {
-            return self.refuse(
-                at,
-                "this type looks up an object of any schema by its name",
-                "name the object itself, not in a string",
-            );
-        }
         if self.skipped.contains(&at) {
             return Ok(());
         }

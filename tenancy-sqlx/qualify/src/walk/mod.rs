@@ -324,3 +324,24 @@ fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
         "check it, or write tenant_sql!(raw \"…\") with tenant. before each table",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relation_that_the_walk_missed_is_refused() {
+        for sql in [
+            "SELECT id FROM blogs",
+            "SELECT id FROM shared.blogs",
+            "DELETE FROM blogs",
+            "INSERT INTO blogs (id) VALUES (1)",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM blogs)",
+        ] {
+            let source = Source::read(sql).expect("a text");
+            let trees = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("a statement");
+            let idle = Walk::new(&source);
+            assert!(idle.all_relations_were_handled(&trees[0]).is_err(), "{sql}");
+        }
+    }
+}

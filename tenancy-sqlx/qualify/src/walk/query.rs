@@ -1,13 +1,13 @@
 //! SELECT, VALUES, set operations, WITH, and the clauses around them.
 
 use sqlparser::ast::{
-    Cte, Distinct, GroupByExpr, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr, OrderByKind,
-    OrderBySort, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator, SetQuantifier,
-    Values, With,
+    Cte, Distinct, Expr, GroupByExpr, LimitClause, NamedWindowExpr, OrderBy, OrderByExpr,
+    OrderByKind, OrderBySort, Query, Select, SelectFlavor, SelectItem, SetExpr, SetOperator,
+    SetQuantifier, Values, With,
 };
 
-use super::{Walk, Walked};
-use crate::Kind;
+use super::{Walk, Walked, name_of};
+use crate::{Kind, allow};
 
 impl Walk<'_, '_> {
     pub(super) fn query(&mut self, query: &Query) -> Walked {
@@ -212,7 +212,20 @@ impl Walk<'_, '_> {
     /// The columns of SELECT or RETURNING.
     pub(super) fn items(&mut self, items: &[SelectItem]) -> Walked {
         items.iter().try_for_each(|item| match item {
-            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, alias: _ } => {
+            SelectItem::UnnamedExpr(expr) => self.expr(expr),
+            // The parser reads `inet 'x'` as a column and its alias, PostgreSQL as a cast.
+            SelectItem::ExprWithAlias { expr, alias } if alias.quote_style == Some('\'') => {
+                match expr {
+                    Expr::Identifier(ident) if allow::type_name(&name_of(ident)) => Ok(()),
+                    _ => self.refuse(
+                        item,
+                        format!("type {expr} is not one of PostgreSQL's own"),
+                        "write a column's name in double quotes, after AS",
+                    ),
+                }
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                self.source.name(alias)?;
                 self.expr(expr)
             }
             SelectItem::ExprWithAliases { .. } => {

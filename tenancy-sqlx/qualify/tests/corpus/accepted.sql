@@ -136,6 +136,12 @@ SELECT s.n FROM (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS s
 -- cte ends with its query
 SELECT (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS n, title FROM blogs ORDER BY title
 ;;
+-- cte of an earlier table
+SELECT b.id, c.body FROM (WITH comments AS (SELECT 7 AS id) SELECT id FROM comments) AS b, comments AS c ORDER BY 2
+;;
+-- cte of one side
+(WITH blogs AS (SELECT 7 AS id) SELECT id FROM blogs) UNION SELECT id FROM blogs ORDER BY 1
+;;
 -- recursive cte
 WITH RECURSIVE thread AS (SELECT id, body, 1 AS depth FROM comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.body, t.depth + 1 FROM comments c JOIN thread t ON c.parent_id = t.id) SELECT id, depth FROM thread ORDER BY id
 ;;

@@ -176,6 +176,14 @@ SELECT s.n FROM (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS s
 -- Read [blogs] 0
 SELECT (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS n, title FROM "t1".blogs ORDER BY title
 ;;
+-- cte of an earlier table
+-- Read [comments] 0
+SELECT b.id, c.body FROM (WITH comments AS (SELECT 7 AS id) SELECT id FROM comments) AS b, "t1".comments AS c ORDER BY 2
+;;
+-- cte of one side
+-- Read [blogs] 0
+(WITH blogs AS (SELECT 7 AS id) SELECT id FROM blogs) UNION SELECT id FROM "t1".blogs ORDER BY 1
+;;
 -- recursive cte
 -- Read [comments] 0
 WITH RECURSIVE thread AS (SELECT id, body, 1 AS depth FROM "t1".comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.body, t.depth + 1 FROM "t1".comments c JOIN thread t ON c.parent_id = t.id) SELECT id, depth FROM thread ORDER BY id
