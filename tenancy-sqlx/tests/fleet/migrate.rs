@@ -415,7 +415,7 @@ mod proxy {
 
     use sqlx::postgres::{PgConnectOptions, PgSslMode};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream, UnixStream};
+    use tokio::net::{TcpStream, UnixListener, UnixStream};
 
     #[derive(Default)]
     struct Counts {
@@ -426,18 +426,18 @@ mod proxy {
     pub(super) struct Proxy {
         options: PgConnectOptions,
         counts: Arc<Counts>,
+        _folder: tempfile::TempDir,
     }
 
     impl Proxy {
         pub(super) async fn start(server: &PgConnectOptions) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
+            let folder = tempfile::tempdir().unwrap();
+            let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
             let counts = Arc::new(Counts::default());
-            let options = PgConnectOptions::new_without_pgpass()
-                .host("127.0.0.1")
-                .port(port)
-                .username(server.get_username())
-                .database(server.get_database().unwrap())
+            let options = server
+                .clone()
+                .socket(folder.path())
+                .port(5432)
                 .ssl_mode(PgSslMode::Disable);
             let (server, counted) = (server.clone(), counts.clone());
             tokio::spawn(async move {
@@ -446,7 +446,11 @@ mod proxy {
                     tokio::spawn(serve(client, server.clone(), counted.clone()));
                 }
             });
-            Self { options, counts }
+            Self {
+                options,
+                counts,
+                _folder: folder,
+            }
         }
 
         pub(super) fn options(&self) -> PgConnectOptions {
@@ -463,7 +467,7 @@ mod proxy {
         }
     }
 
-    async fn serve(client: TcpStream, server: PgConnectOptions, counts: Arc<Counts>) {
+    async fn serve(client: UnixStream, server: PgConnectOptions, counts: Arc<Counts>) {
         let (mut from_client, mut to_client) = client.into_split();
         let folder = server
             .get_socket()
