@@ -1,7 +1,7 @@
 //! The fleet comes to head tenant by tenant, each wholly or not at all.
 
 use futures_util::future::join_all;
-use sqlx::Connection;
+use sqlx::{ConnectOptions, Connection};
 use tenancy_sqlx::{ErrorKind, MigrateEvent, MigrationSet, Outcome, Selection};
 
 use crate::support::*;
@@ -90,7 +90,7 @@ async fn a_run_with_nothing_to_do_asks_one_question() {
     for n in 0..5 {
         create(&plain, &format!("t{n}")).await;
     }
-    let proxy = proxy::Proxy::start(&database.owner_options()).await;
+    let proxy = proxy::Proxy::start(&database.owner_options());
     let migrations = plain.migrations().clone();
     let fleet = tenancy_sqlx::Fleet::connect(proxy.options(), Some(APP.into()), migrations)
         .await
@@ -352,7 +352,6 @@ async fn preparing_is_idempotent_and_safe_to_do_at_once() {
     assert_eq!(applied, 3);
     assert_eq!(fleet.prepare().await.unwrap().applied(), 0);
 
-    use sqlx::ConnectOptions;
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, "INSERT INTO public.users (name) VALUES ('x')").await;
     assert_eq!(count(&mut app, "shared.plans").await, 1);
@@ -430,7 +429,7 @@ mod proxy {
     }
 
     impl Proxy {
-        pub(super) async fn start(server: &PgConnectOptions) -> Self {
+        pub(super) fn start(server: &PgConnectOptions) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
             let counts = Arc::new(Counts::default());
