@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use tenancy_core::{Status, Tenant, TenantId};
+use tenancy_core::{Domain, Status, Tenant, TenantId};
 use uuid::Uuid;
 
 use super::new_tenant::Plan;
@@ -189,7 +189,7 @@ async fn refuse_taken(connection: &mut PgConnection, plan: &Plan) -> Result<(), 
     )
     .bind(plan.slug.as_str())
     .bind(plan.schema.as_str())
-    .bind(plan.domains.iter().map(|d| d.as_str()).collect::<Vec<_>>())
+    .bind(plan.domains.iter().map(Domain::as_str).collect::<Vec<_>>())
     .fetch_one(connection)
     .await
     .map_err(ledger::explain)?;

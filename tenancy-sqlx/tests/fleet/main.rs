@@ -1,5 +1,11 @@
 //! The fleet on a real PostgreSQL: provisioning, migrations, and the application's view of both.
 
+#![cfg(feature = "testing")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
 mod support;
 
 mod migrate;

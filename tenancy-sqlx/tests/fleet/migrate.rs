@@ -1,7 +1,7 @@
 //! The fleet comes to head tenant by tenant, each wholly or not at all.
 
 use futures_util::future::join_all;
-use sqlx::Connection;
+use sqlx::{ConnectOptions, Connection};
 use tenancy_sqlx::{ErrorKind, MigrateEvent, MigrationSet, Outcome, Selection};
 
 use crate::support::*;
@@ -90,7 +90,7 @@ async fn a_run_with_nothing_to_do_asks_one_question() {
     for n in 0..5 {
         create(&plain, &format!("t{n}")).await;
     }
-    let proxy = proxy::Proxy::start(&database.owner_options()).await;
+    let proxy = proxy::Proxy::start(&database.owner_options());
     let migrations = plain.migrations().clone();
     let fleet = tenancy_sqlx::Fleet::connect(proxy.options(), Some(APP.into()), migrations)
         .await
@@ -352,7 +352,6 @@ async fn preparing_is_idempotent_and_safe_to_do_at_once() {
     assert_eq!(applied, 3);
     assert_eq!(fleet.prepare().await.unwrap().applied(), 0);
 
-    use sqlx::ConnectOptions;
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, "INSERT INTO public.users (name) VALUES ('x')").await;
     assert_eq!(count(&mut app, "shared.plans").await, 1);
@@ -415,7 +414,7 @@ mod proxy {
 
     use sqlx::postgres::{PgConnectOptions, PgSslMode};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream, UnixStream};
+    use tokio::net::{TcpStream, UnixListener, UnixStream};
 
     #[derive(Default)]
     struct Counts {
@@ -426,18 +425,18 @@ mod proxy {
     pub(super) struct Proxy {
         options: PgConnectOptions,
         counts: Arc<Counts>,
+        _folder: tempfile::TempDir,
     }
 
     impl Proxy {
-        pub(super) async fn start(server: &PgConnectOptions) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
+        pub(super) fn start(server: &PgConnectOptions) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
             let counts = Arc::new(Counts::default());
-            let options = PgConnectOptions::new_without_pgpass()
-                .host("127.0.0.1")
-                .port(port)
-                .username(server.get_username())
-                .database(server.get_database().unwrap())
+            let options = server
+                .clone()
+                .socket(folder.path())
+                .port(5432)
                 .ssl_mode(PgSslMode::Disable);
             let (server, counted) = (server.clone(), counts.clone());
             tokio::spawn(async move {
@@ -446,7 +445,11 @@ mod proxy {
                     tokio::spawn(serve(client, server.clone(), counted.clone()));
                 }
             });
-            Self { options, counts }
+            Self {
+                options,
+                counts,
+                _folder: folder,
+            }
         }
 
         pub(super) fn options(&self) -> PgConnectOptions {
@@ -463,7 +466,7 @@ mod proxy {
         }
     }
 
-    async fn serve(client: TcpStream, server: PgConnectOptions, counts: Arc<Counts>) {
+    async fn serve(client: UnixStream, server: PgConnectOptions, counts: Arc<Counts>) {
         let (mut from_client, mut to_client) = client.into_split();
         let folder = server
             .get_socket()

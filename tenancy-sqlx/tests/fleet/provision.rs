@@ -28,7 +28,10 @@ async fn a_new_tenant_is_complete_and_the_application_reads_and_writes_but_canno
         fleet.tenant(&slug("my-shop")).await.unwrap(),
         Some(tenant.clone())
     );
-    assert_eq!(fleet.tenants().await.unwrap(), [tenant.clone()]);
+    assert_eq!(
+        fleet.tenants().await.unwrap(),
+        std::slice::from_ref(&tenant)
+    );
     let domains = fleet.domains(tenant.id()).await.unwrap();
     let names: Vec<_> = domains
         .iter()

@@ -1,67 +1,13 @@
 //! A database, a fleet and what a fault must not leave behind.
 
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
+pub(crate) use tenancy_sqlx::testing::TestDatabase;
 use tenancy_sqlx::{Fleet, Migration, MigrationSet, Migrations, NewTenant};
-
-/// A database with an owner's and an application's login, as the framework expects them.
-pub(crate) struct TestDatabase {
-    server: PgConnectOptions,
-    name: String,
-}
-
-impl TestDatabase {
-    pub(crate) async fn new() -> Self {
-        let url = std::env::var("TEST_DATABASE_URL")
-            .expect("TEST_DATABASE_URL must name a server and its superuser");
-        let server = PgConnectOptions::from_str(&url).unwrap();
-        let name = format!("t{}", uuid::Uuid::new_v4().simple());
-        let mut connection = server.connect().await.unwrap();
-        for sql in [
-            "DO $$ BEGIN PERFORM pg_advisory_xact_lock(1); \
-             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'tenancy_owner') THEN \
-             CREATE ROLE tenancy_owner LOGIN; CREATE ROLE tenancy_app LOGIN NOINHERIT; \
-             END IF; END $$"
-                .to_owned(),
-            format!("CREATE DATABASE {name} OWNER tenancy_owner"),
-            format!("ALTER ROLE tenancy_app IN DATABASE {name} SET search_path = ''"),
-        ] {
-            // The catalog row of a role takes one change at a time.
-            while let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone()))
-                .execute(&mut connection)
-                .await
-            {
-                assert!(error.to_string().contains("concurrently"), "{error}");
-            }
-        }
-        connection.close().await.unwrap();
-        Self { server, name }
-    }
-
-    pub(crate) fn owner_options(&self) -> PgConnectOptions {
-        self.server
-            .clone()
-            .username("tenancy_owner")
-            .database(&self.name)
-    }
-
-    pub(crate) fn app_options(&self) -> PgConnectOptions {
-        self.server
-            .clone()
-            .username("tenancy_app")
-            .database(&self.name)
-    }
-
-    pub(crate) async fn superuser(&self) -> PgConnection {
-        let options = self.server.clone().database(&self.name);
-        options.connect().await.unwrap()
-    }
-}
 
 /// The application's login, as tests grant to it.
 pub(crate) const APP: &str = "tenancy_app";
