@@ -288,6 +288,8 @@ fn readmes_list_exactly_the_features_there_are() {
         let readme = read(&root().join(crate_dir).join("README.md"));
         let listed: BTreeMap<String, bool> = readme
             .lines()
+            .skip_while(|line| !line.starts_with("| Feature | Default |"))
+            .take_while(|line| line.starts_with('|'))
             .filter_map(|line| {
                 let mut cells = line.strip_prefix("| `")?.split('|');
                 let name = cells.next()?.trim().trim_end_matches('`').to_owned();
