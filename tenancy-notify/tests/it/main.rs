@@ -1,5 +1,7 @@
 //! The names of groups against a real Redis.
 
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
+
 use std::sync::Arc;
 
 use futures_util::StreamExt;

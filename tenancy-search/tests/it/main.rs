@@ -1,5 +1,7 @@
 //! The names of indexes against a real Elasticsearch.
 
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

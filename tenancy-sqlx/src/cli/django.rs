@@ -57,7 +57,7 @@ impl CreateTenant {
     }
 
     /// Says why making `public` does nothing.
-    pub(super) fn explain_public(&self, output: &Output) -> Exit {
+    pub(super) fn explain_public(output: &Output) -> Exit {
         let done = serde_json::json!({ "schema_name": "public", "done": "nothing" });
         output.result("tenant", &done, || {
             "the public side needs no tenant here: it is served at the base domain already"

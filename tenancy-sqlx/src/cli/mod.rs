@@ -77,7 +77,9 @@ impl FleetCommand {
                 clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
                 Some(Exit::Done)
             }
-            Self::CreateTenant(create) => create.is_public().then(|| create.explain_public(output)),
+            Self::CreateTenant(create) => create
+                .is_public()
+                .then(|| django::CreateTenant::explain_public(output)),
             _ => None,
         }
     }

@@ -76,7 +76,7 @@ impl TenantCommand {
 pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Result<Exit, Error> {
     let tenant = fleet
         .create(new, |event: ProvisionEvent| {
-            output.note(format!("  {event}"))
+            output.note(format!("  {event}"));
         })
         .await?;
     output.result("tenant", &tenant, || {
