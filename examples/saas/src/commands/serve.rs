@@ -58,7 +58,7 @@ impl Running {
         let changes = {
             let cache = cache.clone();
             PgTenantStore::listen(installation.direct.clone(), move |change| {
-                forget(&cache, &change)
+                forget(&cache, &change);
             })
         };
         let site = Site {

@@ -150,21 +150,18 @@ impl Reader<'_> {
     fn database(&mut self, name: &str) -> Option<PgConnectOptions> {
         let text = (self.get)(name)?;
         // The value may hold a password, so a fault names the setting alone.
-        match text.parse::<PgConnectOptions>() {
-            Ok(options) if options.get_username() != "anonymous" => Some(options),
-            Ok(_) => {
-                self.faults.push(format!(
-                    "{name} names no login: write postgres://LOGIN@HOST/NAME"
-                ));
-                None
-            }
-            Err(_) => {
-                self.faults.push(format!(
-                    "{name} is no PostgreSQL address: write postgres://LOGIN:PASSWORD@HOST:PORT/NAME"
-                ));
-                None
-            }
-        }
+        let parsed = ["postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| text.starts_with(scheme))
+            .then(|| text.parse::<PgConnectOptions>().ok())
+            .flatten();
+        let fault = match parsed {
+            Some(options) if options.get_username() != "anonymous" => return Some(options),
+            Some(_) => "names no login: write postgres://LOGIN@HOST/NAME",
+            None => "is no PostgreSQL address: write postgres://LOGIN:PASSWORD@HOST:PORT/NAME",
+        };
+        self.faults.push(format!("{name} {fault}"));
+        None
     }
 
     fn single_tenant(&mut self) -> Option<Identifier> {
