@@ -31,8 +31,8 @@ pub(super) fn shared(login: &str) -> String {
     )
 }
 
-fn defaults(schema: &str, login: &str, tables: &str) -> String {
-    let alter = format!("ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT");
+fn defaults(quoted: &str, login: &str, tables: &str) -> String {
+    let alter = format!("ALTER DEFAULT PRIVILEGES IN SCHEMA {quoted} GRANT");
     format!(
         "{alter} {tables} ON TABLES TO {login}; \
          {alter} USAGE ON SEQUENCES TO {login}; \
