@@ -245,11 +245,13 @@ async fn a_transaction_goes_on_after_a_statement_that_was_never_sent_and_not_aft
 async fn a_rollback_after_a_statement_that_was_cut_off_waits_for_its_answer() {
     let mut bench = Bench::new().await;
     let before = bench.world.backend().await;
-    for _ in 0..3 {
+    let mut cut_off = 0;
+    while cut_off < 3 {
         let id = bench.id();
         let mut tx = bench.db.begin().await.unwrap();
         let statement = async { tx.execute(INSERT).bind(id).bind("cut off").await };
-        assert!(polls(1, statement).await.is_none());
+        // On a busy machine the answer may be there before the first look for it.
+        cut_off += i32::from(polls(1, statement).await.is_none());
         tx.rollback().await.unwrap();
         bench.borrow_next().await;
         let exists = bench.db.query(BLOG).bind(id).fetch_optional().await;

@@ -304,6 +304,26 @@ fn a_transaction_dropped_on_a_thread_without_a_runtime_is_rolled_back() {
 }
 
 #[test]
+fn a_broken_transaction_can_be_dropped_on_a_thread_without_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (db, tx) = runtime.block_on(async {
+        let world = World::new().await;
+        let db = world.tenant(&world.database(1).await, "acme");
+        let mut tx = db.begin().await.unwrap();
+        let kill = format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{}'",
+            world.login
+        );
+        world.run_as_admin(kill).await;
+        tx.query(TITLES).fetch_all().await.unwrap_err();
+        (db, tx)
+    });
+    let dropped = std::thread::spawn(move || drop(tx)).join();
+    assert!(dropped.is_ok());
+    runtime.block_on(db.query(TITLES).fetch_all()).unwrap();
+}
+
+#[test]
 fn every_future_can_move_between_threads() {
     fn can_move<T: Send>(_: impl Fn(TenantDb) -> T) {}
     can_move(|db| async move {
