@@ -149,7 +149,19 @@ async fn a_ledger_that_does_not_fit_is_reported_and_not_touched() {
     assert!(!status.is_at_head());
 
     let only = Selection::only([slug("changed"), slug("newer")]);
-    let report = new.migrate(only, jobs(2), |_| {}).await.unwrap();
+    let mut events = Vec::new();
+    let report = new
+        .migrate(only, jobs(2), |event| events.push(event))
+        .await
+        .unwrap();
+    assert_eq!(
+        events[0],
+        MigrateEvent::Planned {
+            pending: 0,
+            at_head: 0,
+            blocked: 2
+        }
+    );
     assert_eq!(traces(&mut superuser).await, before);
     let blocked: Vec<_> = report.tenants.iter().map(|t| &t.outcome).collect();
     assert!(
@@ -157,6 +169,11 @@ async fn a_ledger_that_does_not_fit_is_reported_and_not_touched() {
             if a.changed == [2] && b.unknown == [9]),
         "{blocked:?}"
     );
+
+    // A changed file shows also where nothing is behind.
+    let only = Selection::only([slug("changed")]);
+    let report = old.migrate(only, jobs(2), |_| {}).await.unwrap();
+    assert_eq!((report.at_head, report.is_complete()), (0, false));
 
     let report = new
         .migrate(Selection::all(), jobs(2), |_| {})
