@@ -9,7 +9,8 @@ use super::transaction::{self, Locks};
 use super::{FRAMEWORK, Fleet, grants};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::{Listing, Scope, standing};
-use crate::migrate::run::{Script, apply, run};
+use crate::migrate::run::run;
+use crate::migrate::script::{Script, apply};
 use crate::migrate::{Outcome, RunReport};
 
 impl Fleet {
@@ -135,6 +136,23 @@ impl Fleet {
         .await?)
     }
 
+    /// Enters a run that begins.
+    pub(super) async fn announce(
+        &self,
+        connection: &mut PgConnection,
+        report: &RunReport,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO tenancy.migration_runs (id, program, started_at) VALUES ($1, $2, $3)",
+        )
+        .bind(report.run)
+        .bind(self.program())
+        .bind(report.started_at)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
     /// Enters a finished run.
     pub(super) async fn record(
         &self,
@@ -150,8 +168,8 @@ impl Fleet {
             .await
     }
 
-    /// Enters a run by its numbers of applied migrations, failed and blocked targets; one that
-    /// was entered at its start is completed.
+    /// Enters a run by its numbers of applied migrations, failed and blocked targets, or
+    /// completes the one that was announced.
     pub(super) async fn enter(
         &self,
         connection: &mut PgConnection,

@@ -10,8 +10,9 @@ use super::new_tenant::Plan;
 use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
 use crate::error::{Error, ErrorKind};
+use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{self, Scope, Target};
-use crate::migrate::run::{Failure, Script, apply};
+use crate::migrate::script::{Script, apply};
 use crate::store::{TenantChange, notify};
 
 impl Fleet {
