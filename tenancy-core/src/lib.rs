@@ -45,7 +45,7 @@ pub use future::ResponseFuture;
 pub use host::{Host, PeerAddr, TrustedProxies};
 pub use layer::TenantLayer;
 pub use name::{SchemaName, Slug};
-pub use problem::{FieldError, Problem, ProblemCode};
+pub use problem::{FieldError, IntoProblem, Problem, ProblemCode};
 pub use resolve::{
     ExactDomain, Fixed, FromFn, Header, Identification, PathPrefix, Pattern, RequestHead,
     Resolution, Resolver, Strategy, Subdomain, from_fn,

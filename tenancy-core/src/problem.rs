@@ -300,6 +300,38 @@ impl Problem {
     }
 }
 
+impl IntoProblem for &Error {
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        self.clone().into_problem()
+    }
+}
+
+/// A failure that knows what a client may be told of it.
+///
+/// Implement it for an error type of your own, and handlers can use `?` on it.
+pub trait IntoProblem {
+    /// What the client is told, and what the log is told besides.
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>);
+}
+
+impl IntoProblem for Problem {
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        (self, None)
+    }
+}
+
+impl IntoProblem for ProblemCode {
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        (Problem::new(self), None)
+    }
+}
+
+impl IntoProblem for Error {
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        (Problem::from(&self), Some(Box::new(self)))
+    }
+}
+
 impl From<&Error> for Problem {
     /// Keeps the message where the client caused the failure; our own failures stay in the log.
     fn from(error: &Error) -> Self {

@@ -1,1 +1,5 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod index_name;
+
+pub use index_name::IndexName;

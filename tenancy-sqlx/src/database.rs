@@ -156,13 +156,26 @@ impl Database {
         TenantDb::new(self.clone(), context.clone())
     }
 
+    /// Asks the server for an answer, for health checks.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unavailable`] when the server does not answer.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let mut guard = self.checkout().await?;
+        sqlx::raw_sql("SELECT 1")
+            .execute(guard.begin_work())
+            .await?;
+        guard.finished();
+        Ok(())
+    }
+
     /// Waits until every connection is back and closed; statements fail from now on.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 
     /// The pool, for the framework's own qualified statements.
-    #[allow(dead_code)]
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }

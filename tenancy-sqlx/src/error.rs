@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use tenancy_core::{Problem, ProblemCode};
+use tenancy_core::{IntoProblem, Problem, ProblemCode};
 
 /// A failed statement, transaction or operation on the fleet.
 ///
@@ -179,9 +179,9 @@ impl From<tenancy_core::Error> for Error {
     }
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        error.to_problem()
+impl IntoProblem for Error {
+    fn into_problem(self) -> (Problem, Option<Box<dyn std::error::Error + Send + Sync>>) {
+        (self.to_problem(), Some(Box::new(self)))
     }
 }
 

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::runtime::Handle;
 
+use crate::error::{Error, ErrorKind};
 use crate::search_path;
 
 /// How long an abandoned connection may take to come back to its senses.
@@ -99,6 +100,24 @@ impl Guard {
         self.begin_work().clear_cached_statements().await?;
         self.forget_statements = false;
         Ok(())
+    }
+
+    /// Ends whatever is open, waiting for what is still on its way.
+    pub(crate) async fn restore(&mut self) -> Result<(), Error> {
+        match tokio::time::timeout(RECOVERY_DEADLINE, restore(self.begin_work())).await {
+            Ok(Ok(())) => {
+                self.finished();
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                self.failed(&error);
+                Err(error.into())
+            }
+            Err(_) => Err(Error::new(
+                ErrorKind::Timeout,
+                "the connection does not answer and is closed: the server rolls back",
+            )),
+        }
     }
 }
 

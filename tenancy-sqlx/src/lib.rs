@@ -1,4 +1,4 @@
-//! Where a tenant's rows live.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod search_path;
@@ -6,31 +6,29 @@ mod search_path;
 mod sql;
 mod statement;
 
+pub mod login;
 mod settings;
 
-mod login;
-
 mod guard;
-
 mod text_cache;
 
 mod database;
 
 mod db;
-
 mod query;
-
 mod transaction;
-
-#[cfg(feature = "axum")]
-mod extract;
-
-mod store;
 
 mod migrate;
 
 mod fleet;
 
+mod store;
+
+#[cfg(feature = "axum")]
+mod extract;
+
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 #[cfg(feature = "testing")]
@@ -51,7 +49,8 @@ pub use settings::PoolSettings;
 pub use sql::{Kind, Read, TenantSql, Write};
 pub use statement::TenantStatement;
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
+pub use tenancy_sqlx_macros::tenant_sql;
 pub use transaction::TenantTx;
 
 #[doc(hidden)]
-pub use sql::__private;
+pub use sql::private as __private;

@@ -1,7 +1,7 @@
 //! What must be true of the server and the login behind every connection.
 
-use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
 use crate::error::{Error, ErrorKind};
 use crate::search_path;
@@ -64,4 +64,56 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// Limits that an application's login has in its database unless it was given others.
+const LIMITS: [(&str, &str); 3] = [
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+];
+
+/// Gives the login of `options` what it lacks in its database: an empty path, and limits for
+/// statements, locks and idle transactions. A login may change that for itself.
+///
+/// Gives back the statements it ran, none when nothing was missing. New connections have the
+/// change; a pooler in between has to reconnect to its server.
+///
+/// # Errors
+///
+/// [`ErrorKind::Unavailable`] when the server does not answer, [`ErrorKind::Forbidden`] when the
+/// login may not change itself.
+pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
+    let mut connection = options.connect().await?;
+    let path: String = sqlx::query_scalar(search_path::LOGIN_PATH)
+        .fetch_one(&mut connection)
+        .await?;
+    let (login, database): (String, String) = sqlx::query_as(
+        "SELECT pg_catalog.quote_ident(session_user), \
+         pg_catalog.quote_ident(pg_catalog.current_database())",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let mut changes = Vec::new();
+    if !search_path::is_empty(&path) {
+        changes.push(search_path::empty_login_path(&login, &database));
+    }
+    for (limit, value) in LIMITS {
+        let unlimited: bool = sqlx::query_scalar("SELECT pg_catalog.current_setting($1) = '0'")
+            .bind(limit)
+            .fetch_one(&mut connection)
+            .await?;
+        if unlimited {
+            changes.push(format!(
+                "ALTER ROLE {login} IN DATABASE {database} SET {limit} = '{value}'"
+            ));
+        }
+    }
+    for change in &changes {
+        sqlx::raw_sql(AssertSqlSafe(change.clone()))
+            .execute(&mut connection)
+            .await?;
+    }
+    connection.close().await?;
+    Ok(changes)
 }

@@ -34,8 +34,8 @@ impl Default for PoolSettings {
             max_connections: 10,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(5),
-            idle_timeout: Some(Duration::from_secs(600)),
-            max_lifetime: Some(Duration::from_secs(1800)),
+            idle_timeout: Some(Duration::from_mins(10)),
+            max_lifetime: Some(Duration::from_mins(30)),
             statement_cache_capacity: 512,
             text_cache_capacity: 8192,
         }

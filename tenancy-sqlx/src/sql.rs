@@ -1,21 +1,22 @@
-//! Tenant SQL as the compiler checked it: text in parts, between which the schema is written.
+//! One tenant statement that was checked while the program was compiled.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use tenancy_core::SchemaName;
 
-/// The kind of a statement that only reads.
-#[derive(Debug)]
+/// Marks a statement that only reads: one `SELECT` without locks and without functions of the
+/// tenant's schema.
+#[derive(Debug, Clone, Copy)]
 pub enum Read {}
 
-/// The kind of a statement that may write.
-#[derive(Debug)]
+/// Marks every other statement.
+#[derive(Debug, Clone, Copy)]
 pub enum Write {}
 
-/// What a statement may do: [`Read`] or [`Write`].
-pub trait Kind: sealed::Sealed + 'static {
-    /// Whether it changes nothing.
+/// What a statement may do to rows: [`Read`] or [`Write`].
+pub trait Kind: sealed::Sealed + Send + Sync + 'static {
+    /// Whether the statement leaves every row as it is and may be repeated.
     const READ_ONLY: bool;
 }
 
@@ -27,57 +28,75 @@ impl Kind for Write {
     const READ_ONLY: bool = false;
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Read {}
-    impl Sealed for super::Write {}
-}
-
-/// One checked statement, still without a tenant.
+/// One checked statement, in which every table is the tenant's own or a shared one.
+///
+/// It is made by [`tenant_sql!`](crate::tenant_sql) only, and it is no text yet: the schema of
+/// the tenant is written between its parts, so there is nothing to run without a tenant.
 pub struct TenantSql<K> {
     parts: &'static [&'static str],
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
-    kind: PhantomData<fn() -> K>,
+    kind: PhantomData<K>,
 }
 
 impl<K: Kind> TenantSql<K> {
-    /// The text with `schema` in front of every table.
+    /// The statement for the tenant that lives in this schema.
     pub fn render(&self, schema: &SchemaName) -> String {
-        self.parts.join(&schema.quoted())
+        // A schema's name needs no escape, so its quotes are two bytes.
+        let schema = schema.as_str();
+        let places = self.parts.len().saturating_sub(1);
+        let length = self.parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut text = String::with_capacity(length + places * (schema.len() + 2));
+        for (place, part) in self.parts.iter().enumerate() {
+            if place > 0 {
+                text.push('"');
+                text.push_str(schema);
+                text.push('"');
+            }
+            text.push_str(part);
+        }
+        text
     }
 
-    /// A number made from the text.
+    /// Whether the statement only reads.
+    pub const fn is_read_only(&self) -> bool {
+        K::READ_ONLY
+    }
+
+    /// A hash of the text as it was written, the same in every build.
     pub const fn id(&self) -> u64 {
         self.id
     }
 
-    /// The tenant's tables it names.
+    /// The tenant's tables that the statement names, sorted, each once.
     pub const fn tables(&self) -> &'static [&'static str] {
         self.tables
     }
 
-    /// How many values it takes.
+    /// The number of parameters to bind.
     pub const fn parameters(&self) -> u16 {
         self.parameters
     }
 }
 
-impl<K> fmt::Debug for TenantSql<K> {
+impl<K: Kind> fmt::Debug for TenantSql<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TenantSql")
-            .field("parts", &self.parts)
+            .field("text", &self.parts.join("tenant"))
+            .field("read_only", &K::READ_ONLY)
+            .field("parameters", &self.parameters)
             .finish_non_exhaustive()
     }
 }
 
+/// What the macro's expansion calls; no part of the public interface.
 #[doc(hidden)]
-pub mod __private {
-    use super::{PhantomData, TenantSql};
+pub mod private {
+    use super::{Kind, PhantomData, TenantSql};
 
-    /// Made by `tenant_sql!` alone.
-    pub const fn tenant_sql<K>(
+    /// Holds what `tenant_sql!` has checked.
+    pub const fn tenant_sql<K: Kind>(
         parts: &'static [&'static str],
         id: u64,
         tables: &'static [&'static str],
@@ -90,5 +109,69 @@ pub mod __private {
             parameters,
             kind: PhantomData,
         }
+    }
+}
+
+mod sealed {
+    /// Keeps the kinds of statements to two.
+    pub trait Sealed {}
+
+    impl Sealed for super::Read {}
+    impl Sealed for super::Write {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static JOIN: TenantSql<Read> = private::tenant_sql(
+        &[
+            "SELECT b.id FROM ",
+            ".blogs b JOIN ",
+            ".authors a ON a.id = b.author_id",
+        ],
+        7,
+        &["authors", "blogs"],
+        0,
+    );
+    static NONE: TenantSql<Write> = private::tenant_sql(&["SELECT 1"], 8, &[], 0);
+
+    fn schema(name: &str) -> SchemaName {
+        SchemaName::parse(name).expect("a valid name")
+    }
+
+    #[test]
+    fn the_schema_is_written_between_the_parts() {
+        let text = JOIN.render(&schema("acme"));
+        let wanted =
+            r#"SELECT b.id FROM "acme".blogs b JOIN "acme".authors a ON a.id = b.author_id"#;
+        assert_eq!(text, wanted);
+        assert_eq!(NONE.render(&schema("acme")), "SELECT 1");
+    }
+
+    #[test]
+    fn a_rendered_text_is_allocated_once() {
+        for name in ["a", "acme", "a_much_longer_name_of_a_schema"] {
+            let text = JOIN.render(&schema(name));
+            assert_eq!(text.len(), text.capacity());
+        }
+    }
+
+    #[test]
+    fn schemas_are_quoted_as_their_own_type_quotes_them() {
+        let schema = schema("order");
+        assert!(
+            JOIN.render(&schema)
+                .contains(&format!("FROM {}.blogs", schema.quoted()))
+        );
+    }
+
+    #[test]
+    fn the_kind_is_known_to_the_type() {
+        assert!(JOIN.is_read_only() && !NONE.is_read_only());
+        assert_eq!(
+            (JOIN.id(), JOIN.tables(), JOIN.parameters()),
+            (7, &["authors", "blogs"][..], 0)
+        );
     }
 }

@@ -11,10 +11,17 @@ use crate::sql::{Kind, Read, TenantSql, Write};
 ///
 /// Implemented for what `tenant_sql!` gives; there is no way to run a string.
 ///
+/// ```
+/// # use tenancy_sqlx::{Error, Read, TenantDb, TenantSql};
+/// async fn list(db: TenantDb, titles: &'static TenantSql<Read>) -> Result<Vec<String>, Error> {
+///     db.query_scalar::<String>(titles).fetch_all().await
+/// }
+/// ```
+///
 /// ```compile_fail
-/// # use tenancy_sqlx::TenantDb;
-/// async fn list(db: TenantDb) {
-///     let _ = db.query("SELECT title FROM blogs").fetch_all().await;
+/// # use tenancy_sqlx::{Error, TenantDb};
+/// async fn list(db: TenantDb) -> Result<Vec<String>, Error> {
+///     db.query_scalar::<String>("SELECT title FROM blogs").fetch_all().await
 /// }
 /// ```
 #[diagnostic::on_unimplemented(

@@ -5,12 +5,16 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tenancy_core::{SchemaName, TenantContext, TenantId};
 
 use crate::statement::AnyStatement;
 
 const SHARDS: usize = 16;
+
+/// How long a text that nobody asks for keeps its place, once or twice.
+const GENERATION: Duration = Duration::from_mins(5);
 
 /// The texts of (tenant, statement) pairs, bounded and shared by all connections of a pool.
 ///
@@ -33,9 +37,10 @@ pub(crate) struct Text {
 }
 
 /// Two generations approximate "least recently used" without a list: what was not asked for while
-/// the young one filled up once is forgotten.
-#[derive(Debug, Default)]
+/// the young one filled up or grew old is forgotten.
+#[derive(Debug)]
 struct Shard {
+    since: Instant,
     young: HashMap<Key, Entry>,
     old: HashMap<Key, Entry>,
 }
@@ -62,7 +67,13 @@ impl TextCache {
     /// Keeps about `texts` texts, of which `prepared` may be named at any time.
     pub(crate) fn new(texts: usize, prepared: usize) -> Self {
         Self {
-            shards: Default::default(),
+            shards: std::array::from_fn(|_| {
+                Mutex::new(Shard {
+                    since: Instant::now(),
+                    young: HashMap::new(),
+                    old: HashMap::new(),
+                })
+            }),
             hasher: RandomState::new(),
             capacity_per_shard: texts.div_ceil(SHARDS).max(2),
             slots: Arc::new(Slots {
@@ -73,6 +84,10 @@ impl TextCache {
 
     /// The text of `statement` for the tenant of `context`.
     pub(crate) fn get(&self, context: &TenantContext, statement: &dyn AnyStatement) -> Text {
+        self.get_at(Instant::now(), context, statement)
+    }
+
+    fn get_at(&self, now: Instant, context: &TenantContext, statement: &dyn AnyStatement) -> Text {
         let key = (context.id(), statement.id());
         let schema = context.schema();
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
@@ -98,7 +113,7 @@ impl TextCache {
             sql: Arc::clone(&entry.sql),
             named: entry.slot.is_some(),
         };
-        shard.keep(key, entry, self.capacity_per_shard);
+        shard.keep(now, key, entry, self.capacity_per_shard);
         text
     }
 
@@ -113,8 +128,10 @@ impl TextCache {
 }
 
 impl Shard {
-    fn keep(&mut self, key: Key, entry: Entry, capacity: usize) {
-        if self.young.len() >= capacity.div_ceil(2) {
+    fn keep(&mut self, now: Instant, key: Key, entry: Entry, capacity: usize) {
+        let full = self.young.len() >= capacity.div_ceil(2);
+        if full || now.saturating_duration_since(self.since) >= GENERATION {
+            self.since = now;
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, entry);
@@ -136,5 +153,89 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.free.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenancy_core::{Slug, Status, Tenant};
+
+    use super::*;
+    use crate::sql::{Read, TenantSql, private::tenant_sql};
+
+    const TITLES: &TenantSql<Read> = &tenant_sql(&["SELECT title FROM ", ".blogs"], 1, &[], 0);
+    const IDS: &TenantSql<Read> = &tenant_sql(&["SELECT id FROM ", ".blogs"], 2, &[], 0);
+
+    fn tenant(id: TenantId, schema: &str) -> TenantContext {
+        let schema = SchemaName::parse(schema).unwrap();
+        let slug = Slug::parse("acme").unwrap();
+        let tenant = Tenant::new(id, slug, schema).with_status(Status::Active);
+        TenantContext::new(tenant.into(), "test").unwrap()
+    }
+
+    fn some_tenant(number: usize) -> TenantContext {
+        tenant(TenantId::generate(), &format!("t{number}"))
+    }
+
+    #[test]
+    fn a_text_is_of_its_tenant_and_its_statement() {
+        let cache = TextCache::new(64, 64);
+        let (one, two) = (some_tenant(1), some_tenant(2));
+        for _ in 0..2 {
+            let text = |tenant, statement| cache.get(tenant, statement).sql.to_string();
+            assert_eq!(text(&one, TITLES), r#"SELECT title FROM "t1".blogs"#);
+            assert_eq!(text(&two, TITLES), r#"SELECT title FROM "t2".blogs"#);
+            assert_eq!(text(&one, IDS), r#"SELECT id FROM "t1".blogs"#);
+        }
+        let first = cache.get(&one, TITLES).sql;
+        assert!(Arc::ptr_eq(&first, &cache.get(&one, TITLES).sql));
+    }
+
+    #[test]
+    fn a_renamed_schema_is_written_anew_for_either_name() {
+        let cache = TextCache::new(64, 64);
+        let id = TenantId::generate();
+        for schema in ["before", "after", "before"] {
+            let sql = cache.get(&tenant(id, schema), TITLES).sql;
+            assert_eq!(*sql, format!(r#"SELECT title FROM "{schema}".blogs"#));
+        }
+    }
+
+    #[test]
+    fn the_number_of_texts_is_bounded() {
+        let cache = TextCache::new(160, 10);
+        for number in 0..5_000 {
+            cache.get(&some_tenant(number), TITLES);
+        }
+        assert!(cache.len() <= 160, "{} texts", cache.len());
+    }
+
+    #[test]
+    fn as_many_texts_are_named_as_a_connection_keeps() {
+        let cache = TextCache::new(1_000, 3);
+        let tenants: Vec<_> = (0..10).map(some_tenant).collect();
+        for _ in 0..3 {
+            let named = tenants.iter().filter(|t| cache.get(t, TITLES).named);
+            assert_eq!(named.count(), 3);
+        }
+    }
+
+    #[test]
+    fn a_name_goes_to_another_text_when_nobody_asks_for_its_own() {
+        let cache = TextCache::new(1_000, 1);
+        let cold = some_tenant(0);
+        assert!(cache.get(&cold, TITLES).named);
+        let hot: Vec<_> = (1..200).map(some_tenant).collect();
+        let start = Instant::now();
+        let named_at = |minutes| {
+            let now = start + Duration::from_mins(minutes);
+            hot.iter()
+                .filter(|t| cache.get_at(now, t, TITLES).named)
+                .count()
+        };
+        assert_eq!(named_at(0), 0);
+        named_at(6);
+        named_at(12);
+        assert_eq!(named_at(12), 1);
     }
 }

@@ -42,6 +42,17 @@ const PROVE_AND_COMMIT: &str = "SAVEPOINT tenancy_commit; COMMIT";
 /// # Ok(())
 /// # }
 /// ```
+///
+/// What only reads cannot write:
+///
+/// ```compile_fail
+/// # use tenancy_sqlx::{Error, TenantDb, TenantSql, Write};
+/// # async fn example(db: TenantDb, rename: &'static TenantSql<Write>) -> Result<(), Error> {
+/// let mut tx = db.begin_read_only().await?;
+/// tx.query(rename).bind(1_i64).bind("A new title").fetch_all().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a transaction that is not committed is rolled back"]
 pub struct TenantTx<A = Write> {
     open: Open,
@@ -134,13 +145,14 @@ impl<A> TenantTx<A> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when the connection broke; the server rolls back then.
+    /// [`ErrorKind::Unavailable`] or [`ErrorKind::Timeout`] when the connection broke or does not
+    /// answer; the server rolls back then.
     pub async fn rollback(self) -> Result<(), Error> {
         let mut open = self.open;
         if open.health == Health::CutOff {
-            // Answers of the statement that was cut off are still to come: the background work
-            // knows how to wait for them.
-            return Ok(());
+            // Answers of the statement that was cut off are still to come.
+            let restored = open.guard.restore().await;
+            return restored.map_err(|error| open.named(error));
         }
         open.finish("ROLLBACK").await
     }

@@ -1,1 +1,19 @@
-fn main() {}
+//! `saas`: a complete multi-tenant application on the tenancy crates.
+//!
+//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written.
+
+mod app;
+mod blog;
+mod pages;
+mod state;
+
+mod cli;
+mod commands;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

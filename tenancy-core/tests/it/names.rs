@@ -182,3 +182,25 @@ fn hosts_that_installations_use_are_no_slugs() {
         assert!(Slug::parse(slug).is_err(), "{slug:?} was accepted");
     }
 }
+
+#[test]
+fn label_below_is_one_whole_label() {
+    let below = |name: &str, base: &str| {
+        let (name, base) = (Domain::parse(name).unwrap(), Domain::parse(base).unwrap());
+        name.label_below(&base).map(str::to_owned)
+    };
+    assert_eq!(below("a.example.com", "example.com").as_deref(), Some("a"));
+    assert_eq!(
+        below("a.b.example.com", "b.example.com").as_deref(),
+        Some("a")
+    );
+    for name in [
+        "example.com",
+        "a.b.example.com",
+        "aexample.com",
+        "com",
+        "a.example.com.evil",
+    ] {
+        assert_eq!(below(name, "example.com"), None, "{name}");
+    }
+}

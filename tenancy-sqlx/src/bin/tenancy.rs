@@ -1,1 +1,82 @@
-fn main() {}
+//! `tenancy`: the commands on any database, with migrations read from a folder.
+
+#![allow(
+    clippy::print_stderr,
+    reason = "the program's last word goes to the terminal"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use sqlx::postgres::PgConnectOptions;
+use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
+use tenancy_sqlx::{Error, Fleet, MigrationSet, Migrations};
+
+/// Tenants of a PostgreSQL database: make them, migrate them, look at them.
+#[derive(Debug, Parser)]
+#[command(name = "tenancy", version, arg_required_else_help = true)]
+struct Cli {
+    /// The owner's login on a direct connection; not through a transaction pooler.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_DIRECT_URL",
+        hide_env_values = true
+    )]
+    direct_url: Option<PgConnectOptions>,
+    /// The application's login; it is granted the rows of what the owner makes.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<PgConnectOptions>,
+    /// The folder with `shared/` and `tenant/`, whose files are called N_name.sql.
+    #[arg(long, global = true, default_value = "migrations", value_name = "DIR")]
+    migrations: PathBuf,
+    #[command(flatten)]
+    output: Output,
+    #[command(subcommand)]
+    command: FleetCommand,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no threads to run on: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    runtime.block_on(run(cli)).map_or_else(
+        |error| {
+            eprintln!("{error}");
+            Exit::Failed.into()
+        },
+        Into::into,
+    )
+}
+
+async fn run(cli: Cli) -> Result<Exit, Error> {
+    if let Some(exit) = cli.command.without_database::<Cli>(&cli.output) {
+        return Ok(exit);
+    }
+    let Some(owner) = cli.direct_url.clone().or_else(|| cli.database_url.clone()) else {
+        eprintln!(
+            "no database: set DATABASE_URL, or give --database-url postgres://LOGIN@HOST/NAME"
+        );
+        return Ok(Exit::Failed);
+    };
+    let app = cli
+        .database_url
+        .as_ref()
+        .map(PgConnectOptions::get_username);
+    let login = app
+        .filter(|login| *login != owner.get_username())
+        .map(str::to_owned);
+    let migrations = Migrations {
+        shared: MigrationSet::read(&cli.migrations.join("shared"))?,
+        tenant: MigrationSet::read(&cli.migrations.join("tenant"))?,
+    };
+    let fleet = Fleet::connect(owner, login, migrations).await?;
+    fleet.prepare().await?;
+    cli.command.run(&fleet, &cli.output).await
+}

@@ -120,7 +120,12 @@ impl DataFolder {
 
     /// Removes the cluster and everything that belongs to it; only for the lock's holder.
     pub(super) fn erase(&self) -> Result<(), Error> {
-        let outside = self.pointed()?;
+        // What is gone already needs no erasing.
+        let outside = self.pointed()?.filter(|home| home.exists());
+        if let Some(home) = &outside {
+            // A second opinion beside the name: the folder itself says that it is ours.
+            self.adopt(home)?;
+        }
         let inside = self.root.join("cluster");
         let state = ServerState::read(&self.root);
         let cluster = outside
@@ -128,11 +133,11 @@ impl DataFolder {
             .map_or_else(|| inside.clone(), |home| home.join("cluster"));
         postmaster::clear(&cluster, state.as_ref())?;
         ServerState::clear(&self.root)?;
-        for folder in [inside, self.root.join("cluster.new")]
-            .into_iter()
-            .chain(outside)
-        {
+        for folder in [inside, self.root.join("cluster.new")] {
             remove_folder(&folder)?;
+        }
+        if let Some(home) = outside {
+            remove_home(&home)?;
         }
         for name in ["location", "initialising", "postgres.log"] {
             let path = self.root.join(name);
@@ -231,7 +236,7 @@ impl DataFolder {
                     continue;
                 }
                 postmaster::clear(&home.join("cluster"), None)?;
-                remove_folder(&home)?;
+                remove_home(&home)?;
             }
             // Entered by the server's account, read by nobody.
             return DirBuilder::new()
@@ -268,6 +273,21 @@ fn is_outside(home: &Path) -> bool {
             .and_then(|name| name.to_str())
             .and_then(|name| name.strip_prefix("tenancy-"))
             .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Removes a folder outside piece by piece: a folder of somebody else, which a wrong name may
+/// lead to, has other things in it and stays.
+fn remove_home(home: &Path) -> Result<(), Error> {
+    for name in ["cluster", "cluster.new"] {
+        remove_folder(&home.join(name))?;
+    }
+    match fs::remove_file(home.join("origin")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_at("remove the mark in", home, error));
+        }
+        _ => {}
+    }
+    fs::remove_dir(home).map_err(|error| io_at("remove folder", home, error))
 }
 
 /// Removes a folder and all that is in it; none is as good.

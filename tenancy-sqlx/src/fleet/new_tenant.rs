@@ -1,5 +1,7 @@
 //! What a new tenant is to be, and how far its creation has come.
 
+use std::fmt;
+
 use tenancy_core::{Domain, SchemaName, Slug};
 
 use crate::error::{Error, ErrorKind};
@@ -167,4 +169,19 @@ pub enum ProvisionEvent {
     Active,
     /// Something failed and everything is being taken back.
     Undoing,
+}
+
+impl fmt::Display for ProvisionEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reserved => f.write_str("names are free"),
+            Self::Migrated { versions } => {
+                write!(f, "schema made, {} migrations applied", versions.len())
+            }
+            Self::Committed => f.write_str("committed"),
+            Self::Provisioning { resource } => write!(f, "making {resource} ready"),
+            Self::Active => f.write_str("active"),
+            Self::Undoing => f.write_str("failed: taking everything back"),
+        }
+    }
 }

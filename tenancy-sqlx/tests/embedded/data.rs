@@ -134,18 +134,23 @@ async fn data_of_root_in_a_private_home_lies_outside_and_is_found_again() {
 async fn a_location_that_this_program_did_not_write_is_not_followed() {
     let home = Home::new();
     fs::create_dir_all(home.path()).unwrap();
-    for target in [
-        "/etc",
-        "/var/lib/postgresql",
-        "/var/lib/tenancy-x/../../etc",
-    ] {
-        fs::write(home.path().join("location"), target).unwrap();
-        let error = EmbeddedPg::erase(home.options())
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains(target), "{error}");
-        EmbeddedPg::start(home.options()).await.unwrap_err();
+    // Only folders of this test: where the check is broken, they are what is lost.
+    let precious = home.folder.path().join("tenancy-0123456789abcdef");
+    fs::create_dir_all(&precious).unwrap();
+    fs::write(precious.join("letter.txt"), "dear").unwrap();
+    let detour = home.path().join("../tenancy-0123456789abcdef");
+    for target in [&precious, &detour] {
+        fs::write(home.path().join("location"), target.to_str().unwrap()).unwrap();
+        let start = EmbeddedPg::start(home.options()).await;
+        let erase = EmbeddedPg::erase(home.options()).await;
+        assert!(precious.join("letter.txt").exists());
+        for error in [start.unwrap_err(), erase.unwrap_err()] {
+            let error = error.to_string();
+            assert!(
+                error.contains("is not a folder that this program makes"),
+                "{error}"
+            );
+        }
     }
 }
 

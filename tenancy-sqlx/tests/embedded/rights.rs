@@ -8,7 +8,7 @@ async fn refused(options: PgConnectOptions, sql: &str) {
     let error = run(options, sql).await.expect_err(sql);
     let code = error
         .as_database_error()
-        .and_then(|error| error.code())
+        .and_then(sqlx::error::DatabaseError::code)
         .unwrap_or_default();
     assert_eq!(code, "42501", "{sql}: {error}");
 }

@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPool;
 use tenancy_sqlx::{Error, ErrorKind, TenantDb};
 
-use crate::server::World;
+use crate::server::{World, run};
 use crate::statements::*;
 
 /// More polls than any of the futures needs.
@@ -79,7 +80,7 @@ impl Bench {
     where
         F: Future<Output = Result<Vec<i64>, Error>>,
     {
-        let backend = self.backend().await;
+        let backend = self.world.backend().await;
         for round in 0..12 {
             for times in 0..=MANY {
                 assert!(times < MANY, "round {round} never completes");
@@ -92,13 +93,12 @@ impl Bench {
                 }
             }
         }
-        assert_eq!(self.backend().await, backend, "the connection was not kept");
+        assert_eq!(
+            self.world.backend().await,
+            backend,
+            "the connection was not kept"
+        );
         self.check().await;
-    }
-
-    async fn backend(&self) -> i32 {
-        let pid = self.db.query_scalar::<i32>(BACKEND).fetch_one().await;
-        pid.unwrap()
     }
 
     async fn borrow_next(&mut self) {
@@ -239,4 +239,38 @@ async fn a_transaction_goes_on_after_a_statement_that_was_never_sent_and_not_aft
     }
     assert!(cut_off > 0, "nothing was ever cut off");
     bench.check().await;
+}
+
+#[tokio::test]
+async fn a_rollback_after_a_statement_that_was_cut_off_waits_for_its_answer() {
+    let mut bench = Bench::new().await;
+    let before = bench.world.backend().await;
+    for _ in 0..3 {
+        let id = bench.id();
+        let mut tx = bench.db.begin().await.unwrap();
+        let statement = async { tx.execute(INSERT).bind(id).bind("cut off").await };
+        assert!(polls(1, statement).await.is_none());
+        tx.rollback().await.unwrap();
+        bench.borrow_next().await;
+        let exists = bench.db.query(BLOG).bind(id).fetch_optional().await;
+        assert!(exists.unwrap().is_none());
+    }
+    assert_eq!(bench.world.backend().await, before);
+}
+
+#[tokio::test]
+async fn an_abandoned_statement_that_does_not_end_loses_its_connection_and_not_the_pool() {
+    let world = World::new().await;
+    let database = world.database(1).await;
+    let db = world.tenant(&database, "acme");
+    let globex = world.tenant(&database, "globex");
+    let mut locker = world.admin().await;
+    run(&mut locker, "BEGIN; LOCK TABLE acme.blogs".into()).await;
+    let waiting = db.query(TITLES).fetch_all();
+    let given_up = tokio::time::timeout(Duration::from_millis(100), waiting).await;
+    assert!(given_up.is_err());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while globex.query(TITLES).fetch_all().await.is_err() {
+        assert!(Instant::now() < deadline, "the pool does not come back");
+    }
 }

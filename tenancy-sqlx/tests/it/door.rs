@@ -119,13 +119,14 @@ async fn a_wrong_number_of_values_is_refused_before_anything_is_sent() {
 async fn a_conflict_names_its_constraint_and_leaves_the_connection_usable() {
     let world = World::new().await;
     let db = world.tenant(&world.database(1).await, "acme");
-    let before = db.query_scalar::<i32>(BACKEND).fetch_one().await.unwrap();
+    db.query(TITLES).fetch_all().await.unwrap();
+    let before = world.backend().await;
     let error = db.execute(INSERT).bind(1_i64).bind("twice").await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(error.constraint(), Some("blogs_pkey"));
-    let after = db.query_scalar::<i32>(BACKEND).fetch_one().await.unwrap();
-    assert_eq!(before, after);
+    db.query(TITLES).fetch_all().await.unwrap();
+    assert_eq!(world.backend().await, before);
 }
 
 #[tokio::test]
@@ -195,12 +196,13 @@ async fn a_killed_server_process_is_an_error_once_and_then_replaced() {
             world.login
         ))
     };
-    let first = db.query_scalar::<i32>(BACKEND).fetch_one().await.unwrap();
+    db.query(TITLES).fetch_all().await.unwrap();
+    let first = world.backend().await;
     kill().await;
-    let error = db.query_scalar::<i32>(BACKEND).fetch_one().await;
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Unavailable);
-    let second = db.query_scalar::<i32>(BACKEND).fetch_one().await.unwrap();
-    assert_ne!(first, second);
+    let error = db.query(TITLES).fetch_all().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    db.query(TITLES).fetch_all().await.unwrap();
+    assert_ne!(world.backend().await, first);
 
     let mut tx = db.begin().await.unwrap();
     tx.execute(INSERT).bind(10_i64).bind("lost").await.unwrap();

@@ -1,5 +1,8 @@
 //! What the SQL door promises, against a real PostgreSQL.
 
+// The tests' own helpers may unwrap, as the tests themselves may.
+#![allow(clippy::unwrap_used)]
+
 mod cancel;
 mod door;
 #[cfg(feature = "axum")]

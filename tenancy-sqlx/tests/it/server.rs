@@ -117,6 +117,25 @@ impl World {
             .unwrap()
     }
 
+    /// The one server process that the application has, once those it closed have ended.
+    pub(crate) async fn backend(&self) -> i32 {
+        let sql = format!(
+            "SELECT pid FROM pg_stat_activity WHERE usename = '{}'",
+            self.login
+        );
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let pids: Vec<i32> = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+                .fetch_all(&mut self.admin().await)
+                .await
+                .unwrap();
+            match pids.as_slice() {
+                [pid] => return *pid,
+                _ => assert!(Instant::now() < deadline, "the application has {pids:?}"),
+            }
+        }
+    }
+
     /// Waits until `condition` holds for none of the application's server processes.
     pub(crate) async fn until_no_backend(&self, condition: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -213,6 +232,10 @@ fn start() -> PgConnectOptions {
     let script = r#"dir=$1; shift
         "$@" </dev/null >"$dir/log" 2>&1 & p=$!
         trap 'kill -INT $p' TERM INT; cat >/dev/null; kill -INT $p; wait $p; rm -rf "$dir""#;
+    #[allow(
+        clippy::zombie_processes,
+        reason = "it outlives this process by a moment"
+    )]
     let mut child = command("/bin/sh".into())
         .args(["-c", script, "sh"])
         .arg(&dir)

@@ -40,11 +40,3 @@ pub(crate) const COUNT: &TenantSql<Read> =
 
 pub(crate) const DELETE: &TenantSql<Write> =
     &tenant_sql(&["DELETE FROM ", ".blogs WHERE id = $1"], 8, BLOGS, 1);
-
-/// Where a statement runs, as the server sees it.
-pub(crate) const BACKEND: &TenantSql<Read> = &tenant_sql(
-    &["SELECT pg_catalog.pg_backend_pid() FROM ", ".blogs LIMIT 1"],
-    9,
-    BLOGS,
-    0,
-);

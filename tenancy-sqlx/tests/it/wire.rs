@@ -104,14 +104,15 @@ async fn a_transaction_that_ended_behind_its_back_is_not_committed() {
 async fn a_session_whose_path_was_changed_is_not_given_on_once_it_was_abandoned() {
     let world = World::new().await;
     let (tap, db) = tapped(&world, PoolSettings::default()).await;
-    let backend = || db.query_scalar::<i32>(BACKEND).fetch_one();
-    let before = backend().await.unwrap();
+    db.query(TITLES).fetch_all().await.unwrap();
+    let before = world.backend().await;
     let tx = db.begin().await.unwrap();
     for sql in ["ROLLBACK", "SET search_path TO globex", "BEGIN"] {
         tap.say(sql).await;
     }
     drop(tx);
-    assert_ne!(backend().await.unwrap(), before);
+    db.query(TITLES).fetch_all().await.unwrap();
+    assert_ne!(world.backend().await, before);
 }
 
 #[tokio::test]

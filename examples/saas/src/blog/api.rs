@@ -1,0 +1,119 @@
+//! `/api/blogs/`: posts as JSON.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::get;
+use serde::Deserialize;
+use tenancy_axum::{ApiError, Json, Path, Query};
+use tenancy_core::{FieldError, Problem, ProblemCode};
+use tenancy_sqlx::TenantDb;
+use uuid::Uuid;
+
+use super::input::{BlogInput, BlogPatch, valid};
+use super::model::{self, Blog, Page};
+use crate::state::AppState;
+
+/// The routes of posts, with and without the closing slash.
+pub(crate) fn api() -> Router<AppState> {
+    let collection = get(list).post(create);
+    let item = get(retrieve).put(replace).patch(update).delete(delete);
+    Router::new()
+        .route("/api/blogs", collection.clone())
+        .route("/api/blogs/", collection)
+        .route("/api/blogs/{id}", item.clone())
+        .route("/api/blogs/{id}/", item)
+}
+
+/// `?limit=` and `?cursor=` of a list.
+#[derive(Debug, Deserialize)]
+struct Paging {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+impl Paging {
+    /// How many items, 20 unless said, at most 100; and the id they come after.
+    fn parse(&self) -> Result<(Option<Uuid>, u8), ApiError> {
+        let limit = match self.limit {
+            None => 20,
+            Some(0) => return Err(invalid("limit", "ask for at least one")),
+            Some(limit) => u8::try_from(limit.min(100)).expect("at most 100 fits"),
+        };
+        let cursor = match self.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
+            None => None,
+            Some(cursor) => Some(
+                Uuid::try_parse(cursor)
+                    .map_err(|_| invalid("cursor", "take `next` of the page before as it is"))?,
+            ),
+        };
+        Ok((cursor, limit))
+    }
+}
+
+fn invalid(parameter: &str, detail: &str) -> ApiError {
+    Problem::new(ProblemCode::ValidationFailed)
+        .detail(format!("the parameter {parameter} does not fit: {detail}"))
+        .errors([FieldError {
+            pointer: format!("#/{parameter}"),
+            code: "invalid".to_owned(),
+            detail: detail.to_owned(),
+        }])
+        .into()
+}
+
+fn missing() -> ApiError {
+    Problem::new(ProblemCode::NotFound)
+        .detail("there is no such post")
+        .into()
+}
+
+async fn list(db: TenantDb, Query(paging): Query<Paging>) -> Result<Json<Page>, ApiError> {
+    let (cursor, limit) = paging.parse()?;
+    Ok(Json(model::list(&db, cursor, limit).await?))
+}
+
+async fn create(db: TenantDb, Json(input): Json<BlogInput>) -> Result<impl IntoResponse, ApiError> {
+    let blog = model::create(&db, &valid(input)?).await?;
+    let location = format!("/api/blogs/{}/", blog.id);
+    Ok((
+        StatusCode::CREATED,
+        AppendHeaders([(header::LOCATION, location)]),
+        Json(blog),
+    ))
+}
+
+async fn retrieve(db: TenantDb, Path(id): Path<Uuid>) -> Result<Json<Blog>, ApiError> {
+    let blog = model::find(&db, id).await?;
+    blog.map(Json).ok_or_else(missing)
+}
+
+async fn replace(
+    db: TenantDb,
+    Path(id): Path<Uuid>,
+    Json(input): Json<BlogInput>,
+) -> Result<Json<Blog>, ApiError> {
+    save(&db, id, &valid(input)?.into()).await
+}
+
+async fn update(
+    db: TenantDb,
+    Path(id): Path<Uuid>,
+    Json(patch): Json<BlogPatch>,
+) -> Result<Json<Blog>, ApiError> {
+    save(&db, id, &valid(patch)?).await
+}
+
+async fn save(db: &TenantDb, id: Uuid, patch: &BlogPatch) -> Result<Json<Blog>, ApiError> {
+    let blog = model::update(db, id, patch).await?;
+    blog.map(Json).ok_or_else(missing)
+}
+
+async fn delete(db: TenantDb, Path(id): Path<Uuid>) -> Result<StatusCode, ApiError> {
+    let found = model::delete(&db, id).await?;
+    if found {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(missing())
+    }
+}

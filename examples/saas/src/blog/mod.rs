@@ -1,0 +1,9 @@
+//! The tenant's blog: `model.rs` talks to the database, `api.rs` to clients.
+
+mod api;
+mod input;
+mod model;
+
+pub(crate) use api::api;
+pub(crate) use input::BlogInput;
+pub(crate) use model::{Blog, create, find, list};

@@ -1,0 +1,43 @@
+//! What a start prints: where to click, and which part uses what.
+
+use std::net::SocketAddr;
+
+use tenancy_core::Domain;
+
+use crate::settings::Settings;
+
+/// Says where the demo's tenants are.
+#[expect(clippy::print_stdout, reason = "the banner is the command's output")]
+pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, tenants: &[Domain]) {
+    let port = address.port();
+    let mut lines = vec![
+        format!("The demo is ready (saas {})", env!("CARGO_PKG_VERSION")),
+        String::new(),
+    ];
+    for domain in tenants {
+        lines.push(format!("  tenant    http://{domain}:{port}/"));
+    }
+    lines.push(format!(
+        "  public    http://{}:{port}/",
+        settings.base_domain
+    ));
+    lines.push(format!(
+        "  health    http://{}:{port}/health/",
+        settings.base_domain
+    ));
+    lines.push(format!("  database  {database}"));
+    lines.push(String::new());
+    lines.push("Ctrl-C stops it and keeps the data; --reset starts anew.".to_owned());
+    println!("\n{}\n", lines.join("\n"));
+}
+
+/// Says where the application listens.
+#[expect(clippy::print_stdout, reason = "the banner is the command's output")]
+pub(crate) fn serving(settings: &Settings, address: SocketAddr, database: &str) {
+    println!(
+        "saas {} listens on http://{} (public host {}), {database}",
+        env!("CARGO_PKG_VERSION"),
+        address,
+        settings.base_domain,
+    );
+}

@@ -1,0 +1,104 @@
+//! `saas demo`: two tenants with different content, from nothing, in one command.
+
+use std::io::{IsTerminal, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use tenancy_core::{Domain, Slug};
+use tenancy_sqlx::embedded::EmbeddedPg;
+use tenancy_sqlx::{NewTenant, Selection};
+
+use super::installation::{self, Installation};
+use super::serve::{self, Running};
+use super::{banner, seed};
+use crate::cli::Failure;
+use crate::settings::Settings;
+
+/// What becomes of the data of an earlier demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reset {
+    Keep,
+    Ask,
+    Now,
+}
+
+/// Serves the demo's tenants until Ctrl-C, then leaves nothing running.
+pub(crate) async fn run(
+    mut settings: Settings,
+    data_dir: &Path,
+    reset: Reset,
+) -> Result<(), Failure> {
+    // The demo brings its own database, whatever the environment names.
+    settings.database = None;
+    settings.database_direct = None;
+    settings.single_tenant = None;
+    let listener = serve::bind(&settings).await?;
+    if reset == Reset::Now || (reset == Reset::Ask && agreed(data_dir)?) {
+        throw_away(&settings, data_dir).await?;
+    }
+    let installation = installation::open(&settings, data_dir).await?;
+    let domains = seed::TENANTS
+        .iter()
+        .map(|tenant| tenant.domain(&settings.base_domain))
+        .collect::<Result<Vec<_>, _>>()?;
+    let running = Running::start(&settings, &installation, domains.clone()).await?;
+    make_tenants(&installation, &running, &domains).await?;
+    banner::demo(
+        &settings,
+        listener.local_addr()?,
+        &installation.description,
+        &domains,
+    );
+    let served = running.serve(listener).await;
+    installation.close().await?;
+    served
+}
+
+/// Makes the tenants that are missing and moves all of them to the present migrations.
+async fn make_tenants(
+    installation: &Installation,
+    running: &Running,
+    domains: &[Domain],
+) -> Result<(), Failure> {
+    let fleet = &installation.fleet;
+    for (sample, domain) in seed::TENANTS.iter().zip(domains) {
+        let slug = Slug::parse(sample.slug)?;
+        if fleet.tenant(&slug).await?.is_some() {
+            continue;
+        }
+        let new = NewTenant::new(slug)
+            .name(sample.name)
+            .description(sample.description)
+            .domain(domain.clone());
+        let tenant = fleet.create(new, |_| {}).await?;
+        seed::fill(&running.database, tenant, sample).await?;
+    }
+    let report = fleet
+        .migrate(Selection::tenants(), NonZeroUsize::MIN, |_| {})
+        .await?;
+    if let Some(failure) = report.failures().next() {
+        return Err(failure.to_string().into());
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a question to whoever typed the command"
+)]
+fn agreed(data_dir: &Path) -> Result<bool, Failure> {
+    if !data_dir.exists() || !std::io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    eprint!("Throw away everything in {}? [y/N] ", data_dir.display());
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Removes the private server's data; refuses while another process serves it.
+async fn throw_away(settings: &Settings, data_dir: &Path) -> Result<(), Failure> {
+    EmbeddedPg::erase(installation::private_options(settings, data_dir)).await?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! What the command line does: `installation.rs` finds the database, the others use it.
+
+pub(crate) mod demo;
+pub(crate) mod installation;
+pub(crate) mod serve;
+
+mod banner;
+mod seed;

@@ -1,0 +1,12 @@
+//! The program as its users meet it: a process, sockets and standard output.
+
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
+
+mod program;
+
+mod aborts;
+mod blog;
+mod commands;
+mod demo;
+mod isolation;
+mod pages;

@@ -1,0 +1,17 @@
+//! What a client sees: routes per kind of host, problems, and the server loop.
+
+// Also the code that tests share may unwrap: a failure there is a failed test.
+#![allow(clippy::unwrap_used)]
+
+mod app;
+mod health;
+mod http2;
+mod json;
+mod limits;
+mod problems;
+mod request_id;
+mod routes;
+mod server;
+mod socket;
+mod trace;
+mod upgrade;

@@ -1,0 +1,161 @@
+//! Qualified names, calls and `*`.
+
+use super::words::TAKES_PARENTHESES;
+use super::{Checked, Raw};
+use crate::lex::{Class, Token};
+use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANT, is_reserved};
+use crate::statement::Place;
+use crate::{Kind, allow};
+
+impl Raw<'_, '_> {
+    /// `schema.name` or `alias.column`.
+    pub(super) fn qualified(&mut self, at: usize) -> Checked {
+        let token = self.tokens[at];
+        let Some(second) = self.tokens.get(at + 2).copied() else {
+            return self.refuse(at, "a name ends with a dot", "write the name");
+        };
+        let (schema, name) = (token.name(), second.name());
+        let is_operator = second.class == Class::Operator
+            && at > 1
+            && self.mark(at - 1, b'(')
+            && self.word(at - 2, "operator");
+        let called = self.mark(at + 3, b'(');
+        if self.mark(at + 3, b'.') {
+            return self.refuse(at, "a name has three parts", "give the table an alias");
+        }
+        if second.class == Class::Operator && second.text == "*" && !is_operator {
+            return Ok(());
+        }
+        if !second.is_name() && !is_operator {
+            return self.refuse(at, "a dot stands before no name", "write the name");
+        }
+        match schema.as_str() {
+            EXTENSIONS | CATALOG if is_operator => Ok(()),
+            TENANT if self.relations.contains(&at) => {
+                self.places.push(Place {
+                    start: token.start,
+                    end: token.span().end,
+                });
+                self.tables.push(name);
+                Ok(())
+            }
+            TENANT if called => {
+                self.kind = Kind::Write;
+                self.places.push(Place {
+                    start: token.start,
+                    end: token.span().end,
+                });
+                Ok(())
+            }
+            SHARED if self.relations.contains(&at) => Ok(()),
+            CATALOG if called && allow::function(&name) => Ok(()),
+            CATALOG if !called && allow::type_name(&name) => Ok(()),
+            CATALOG | EXTENSIONS if at > 0 && self.word(at - 1, "collate") => Ok(()),
+            EXTENSIONS if called && allow::extension_function(&name) => Ok(()),
+            EXTENSIONS if !called => Ok(()),
+            TENANT | SHARED | CATALOG | EXTENSIONS => self.refuse(
+                at,
+                format!("{schema}.{name} may not stand here"),
+                "name tables in FROM, listed functions and types elsewhere",
+            ),
+            _ if called || is_operator => self.refuse(
+                at,
+                format!("schema {schema} is not the tenant's"),
+                "write tenant. for the tenant's own, extensions. for an extension's",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn call(&self, at: usize) -> Checked {
+        let token = self.tokens[at];
+        let name = token.name();
+        let named = at > 0 && self.word(at - 1, "as");
+        let word = token.class == Class::Word && TAKES_PARENTHESES.binary_search(&&*name).is_ok();
+        if named || word || self.introduced.contains(&at) || allow::function(&name) {
+            return Ok(());
+        }
+        self.refuse(
+            at,
+            format!("function {name} is not on the list of functions for tenant SQL"),
+            "write tenant.f(…) for the tenant's own, AS before an alias with columns",
+        )
+    }
+
+    /// PostgreSQL reads n.f as the call f(n) when n is a plain value without a column f.
+    pub(super) fn column_of_function(&self, at: usize) -> Checked {
+        let (Some(alias), Some(column)) = (self.tokens.get(at), self.tokens.get(at + 2)) else {
+            return Ok(());
+        };
+        if !alias.is_name() || !self.mark(at + 1, b'.') || self.relations.contains(&at) {
+            return Ok(());
+        }
+        let (alias, column) = (alias.name(), column.name());
+        let mut same = self.functions.iter().filter(|(name, _)| *name == alias);
+        if same.all(|(_, columns)| columns.contains(&column) || allow::function_column(&column)) {
+            return Ok(());
+        }
+        self.refuse(
+            at,
+            format!("{alias}.{column} may be a call of the function {column}"),
+            format!("name the function's columns: AS {alias}({column})"),
+        )
+    }
+
+    pub(super) fn no_dot_behind(&self, at: usize) -> Checked {
+        if !self.mark(at + 1, b'.') {
+            return Ok(());
+        }
+        self.refuse(
+            at + 1,
+            "a dot behind an expression may call a function",
+            "select the fields in a subquery, or write the function's call",
+        )
+    }
+
+    /// `*` is a multiplication or `count(*)`.
+    pub(super) fn star(&self, at: usize) -> Checked {
+        let counts = at > 1 && self.mark(at - 1, b'(') && self.mark(at + 1, b')');
+        if counts && self.word(at - 2, "count") {
+            return Ok(());
+        }
+        let value = |token: &Token<'_>| match token.class {
+            Class::Word => {
+                !is_reserved(token.text)
+                    || ["array", "case", "cast", "end", "null"]
+                        .iter()
+                        .any(|w| token.is_word(w))
+            }
+            Class::Quoted | Class::Text | Class::Number | Class::Parameter(_) => true,
+            Class::Mark(_) | Class::Operator => false,
+        };
+        let operator = at > 1 && self.word(at - 2, "operator") || at > 0 && self.mark(at - 1, b'.');
+        let left = at > 0
+            && (value(&self.tokens[at - 1]) || self.mark(at - 1, b')') || self.mark(at - 1, b']'));
+        let right = self
+            .tokens
+            .get(at + 1)
+            .is_some_and(|token| value(token) || token.is(b'(') || token.class == Class::Operator);
+        if (left && right) || (operator && self.is_operator_call(at)) {
+            return Ok(());
+        }
+        self.refuse(
+            at,
+            "* changes with every migration and breaks prepared statements",
+            "name the columns",
+        )
+    }
+
+    /// Whether the operator stands in `OPERATOR(…)`.
+    pub(super) fn is_operator_call(&self, at: usize) -> bool {
+        let open = if self.mark(at - 1, b'.') {
+            at.checked_sub(3)
+        } else {
+            at.checked_sub(1)
+        };
+        self.mark(at + 1, b')')
+            && open.is_some_and(|open| {
+                open > 0 && self.mark(open, b'(') && self.word(open - 1, "operator")
+            })
+    }
+}

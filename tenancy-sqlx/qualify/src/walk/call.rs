@@ -1,0 +1,222 @@
+//! Function calls.
+
+use sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgOperator, FunctionArgumentClause,
+    FunctionArguments, ObjectName, Value, WindowType,
+};
+
+use super::{Walk, Walked, name_of};
+use crate::names::{CATALOG, EXTENSIONS, TENANT};
+use crate::statement::Place;
+use crate::{Kind, Refusal, allow};
+
+/// Functions whose first argument may name a text search configuration.
+const CONFIGURED: &[&str] = &[
+    "json_to_tsvector",
+    "jsonb_to_tsvector",
+    "phraseto_tsquery",
+    "plainto_tsquery",
+    "to_tsquery",
+    "to_tsvector",
+    "ts_headline",
+    "websearch_to_tsquery",
+];
+
+impl Walk<'_, '_> {
+    pub(super) fn function(&mut self, function: &Function) -> Walked {
+        self.absent(function, !function.uses_odbc_syntax, "{fn …}")?;
+        match function.parameters {
+            FunctionArguments::None => {}
+            FunctionArguments::Subquery(_) | FunctionArguments::List(_) => {
+                return self.absent(function, false, "a function with two argument lists");
+            }
+        }
+        if let FunctionArguments::None = function.args {
+            return self.value_function(function);
+        }
+        let name = self.function_name(&function.name)?;
+        match &function.args {
+            FunctionArguments::None => {}
+            // ARRAY(SELECT …) is the only one in PostgreSQL.
+            FunctionArguments::Subquery(query) => {
+                self.absent(function, name == "array", "a query as an argument list")?;
+                self.query(query)?;
+            }
+            FunctionArguments::List(list) => {
+                self.arguments(&name, &list.args)?;
+                for clause in &list.clauses {
+                    match clause {
+                        FunctionArgumentClause::OrderBy(exprs) => self.order(exprs)?,
+                        FunctionArgumentClause::JsonNullClause(_) => {}
+                        FunctionArgumentClause::IgnoreOrRespectNulls(_)
+                        | FunctionArgumentClause::Where(_)
+                        | FunctionArgumentClause::Limit(_)
+                        | FunctionArgumentClause::OnOverflow(_)
+                        | FunctionArgumentClause::Having(_)
+                        | FunctionArgumentClause::Separator(_)
+                        | FunctionArgumentClause::JsonReturningClause(_) => {
+                            return self.absent(function, false, "this clause of a function");
+                        }
+                    }
+                }
+            }
+        }
+        self.absent(function, function.null_treatment.is_none(), "IGNORE NULLS")?;
+        self.order(&function.within_group)?;
+        self.all(function.filter.as_deref())?;
+        match &function.over {
+            None => Ok(()),
+            Some(WindowType::NamedWindow(name)) => self.source.name(name).map(drop),
+            Some(WindowType::WindowSpec(spec)) => self.window(spec),
+        }
+    }
+
+    /// `CURRENT_DATE` and its like, which take no parentheses.
+    fn value_function(&self, function: &Function) -> Walked {
+        let ident = self.single(&function.name)?;
+        let token = self.source.name(ident)?;
+        if ident.quote_style.is_none() && allow::bare_function(&name_of(ident)) {
+            return Ok(());
+        }
+        Err(not_listed(token.span(), &name_of(ident)))
+    }
+
+    /// Checks a function's name, qualifies one of the tenant's, and answers it without its schema.
+    pub(super) fn function_name(&mut self, name: &ObjectName) -> Result<String, Refusal> {
+        let parts = self.idents(name)?;
+        let (schema, ident) = match parts.as_slice() {
+            [ident] => (None, *ident),
+            [schema, ident] => (Some(*schema), *ident),
+            _ => {
+                return self.refuse(
+                    name,
+                    format!("{name} names a database"),
+                    "write the function's name alone",
+                );
+            }
+        };
+        let called = name_of(ident);
+        let span = self.source.name(ident)?.span();
+        let Some(schema) = schema else {
+            if allow::function(&called) || allow::bare_function(&called) {
+                return Ok(called);
+            }
+            return Err(not_listed(span, &called));
+        };
+        let token = self.source.name(schema)?;
+        match name_of(schema).as_str() {
+            CATALOG if allow::function(&called) => {}
+            EXTENSIONS if allow::extension_function(&called) => {}
+            CATALOG | EXTENSIONS => {
+                return Err(not_listed(token.start..span.end, &format!("{name}")));
+            }
+            TENANT => {
+                // What it does is not known here.
+                self.kind = Kind::Write;
+                self.places.push(Place {
+                    start: token.start,
+                    end: token.span().end,
+                });
+            }
+            other => {
+                return Err(Refusal::new(
+                    token.span(),
+                    format!("schema {other} holds no functions for tenants"),
+                    "write tenant. for the tenant's own, extensions. for an extension's",
+                ));
+            }
+        }
+        Ok(called)
+    }
+
+    pub(super) fn arguments(&mut self, function: &str, args: &[FunctionArg]) -> Walked {
+        if let ([FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), _, ..], true) =
+            (args, CONFIGURED.contains(&function))
+        {
+            self.configuration(first)?;
+        }
+        args.iter().try_for_each(|arg| {
+            let value = match arg {
+                FunctionArg::Unnamed(value) => value,
+                // The parser reads the name of an argument as an expression in this dialect.
+                FunctionArg::Named {
+                    name,
+                    arg: value,
+                    operator,
+                }
+                | FunctionArg::ExprNamed {
+                    name: Expr::Identifier(name),
+                    arg: value,
+                    operator,
+                } => {
+                    self.source.name(name)?;
+                    self.named_with(arg, operator)?;
+                    value
+                }
+                FunctionArg::ExprNamed { .. } => {
+                    return self.absent(arg, false, "an expression as an argument's name");
+                }
+            };
+            match value {
+                FunctionArgExpr::Expr(expr) => self.expr(expr),
+                FunctionArgExpr::Wildcard if function == "count" => Ok(()),
+                FunctionArgExpr::Wildcard
+                | FunctionArgExpr::QualifiedWildcard(_)
+                | FunctionArgExpr::WildcardWithOptions(_) => self.refuse(
+                    arg,
+                    "* as an argument is a whole row",
+                    "name the columns; count(*) is fine",
+                ),
+            }
+        })
+    }
+
+    fn named_with(&self, arg: &FunctionArg, operator: &FunctionArgOperator) -> Walked {
+        match operator {
+            FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment => Ok(()),
+            FunctionArgOperator::Equals
+            | FunctionArgOperator::Colon
+            | FunctionArgOperator::Value
+            | FunctionArgOperator::Space => {
+                self.absent(arg, false, "this form of a named argument")
+            }
+        }
+    }
+
+    /// A text search configuration is an object with a schema, named in a string.
+    fn configuration(&self, mut expr: &Expr) -> Walked {
+        while let Expr::Nested(inner) = expr {
+            expr = inner;
+        }
+        let Expr::Value(value) = expr else {
+            return Ok(());
+        };
+        let text = match &value.value {
+            Value::SingleQuotedString(text)
+            | Value::EscapedStringLiteral(text)
+            | Value::NationalStringLiteral(text) => text,
+            Value::DollarQuotedString(text) => &text.value,
+            _ => return Ok(()),
+        };
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let Some((schema, name)) = text.split_once('.') else {
+            return Ok(());
+        };
+        if schema.trim() == CATALOG || !schema.trim().trim_matches('"').chars().all(word) {
+            return Ok(());
+        }
+        self.refuse(
+            expr,
+            format!("the configuration {schema}.{name} is in a schema"),
+            "name one of PostgreSQL's own, as 'english'",
+        )
+    }
+}
+
+fn not_listed(span: std::ops::Range<usize>, name: &str) -> Refusal {
+    Refusal::new(
+        span,
+        format!("function {name} is not on the list of functions for tenant SQL"),
+        "write tenant.f(…) for the tenant's own, extensions.f(…) for a listed one of an extension",
+    )
+}

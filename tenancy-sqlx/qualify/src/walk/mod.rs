@@ -1,0 +1,347 @@
+//! Walks the parser's tree and marks every table of the tenant.
+//!
+//! Each form is accepted by name. What the walk does not know is refused, and after the walk
+//! every relation that the parser's own visitor reports must have been handled.
+
+mod call;
+mod expr;
+mod query;
+mod scope;
+mod table;
+mod types;
+mod write;
+
+use std::collections::BTreeSet;
+use std::ops::{ControlFlow, Range};
+
+use sqlparser::ast::{
+    Ident, ObjectName, ObjectNamePart, Spanned, Statement as Tree, visit_relations,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+
+use self::scope::Scopes;
+use crate::lex::Token;
+use crate::names::{SHARED, TENANT, fold, is_reserved};
+use crate::source::Source;
+use crate::statement::Place;
+use crate::{Kind, Refusal, Statement};
+
+type Walked = Result<(), Refusal>;
+
+/// What a table is named for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// In a FROM list.
+    Read,
+    /// As the target of INSERT, UPDATE, DELETE or MERGE, which is never a CTE.
+    Target,
+}
+
+/// A deeper statement is read on a stack of its own: the parser takes up to 200 kB for one nested
+/// query when it is compiled without optimization, and a thread of a server has 2 MB.
+const DEEP: usize = 50;
+const STACK: usize = 64 * 1024 * 1024;
+
+/// Reads and walks one statement.
+pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
+    let source = Source::read(sql)?;
+    if source.depth <= DEEP {
+        return read(&source);
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        match thread
+            .spawn_scoped(scope, || read(&source))
+            .map(std::thread::ScopedJoinHandle::join)
+        {
+            Ok(Ok(read)) => read,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Refusal::new(
+                0..sql.len(),
+                format!("there is no stack for a statement nested so deeply ({error})"),
+                "nest it less",
+            )),
+        }
+    })
+}
+
+fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
+    let parameters = source.parameters()?;
+    let tokens = source.parser_tokens()?;
+    let mut trees = Parser::new(&PostgreSqlDialect {})
+        .with_tokens_with_locations(tokens)
+        .parse_statements()
+        .map_err(|error| not_understood(source, &error))?;
+    let whole = 0..source.text.len();
+    let (Some(tree), true) = (trees.pop(), trees.is_empty()) else {
+        return Err(Refusal::new(
+            whole,
+            "this is not one statement",
+            "send one at a time",
+        ));
+    };
+    let mut walk = Walk::new(source);
+    walk.statement(&tree)?;
+    walk.all_relations_were_handled(&tree)?;
+    Ok(Statement::new(
+        source.text,
+        walk.places,
+        walk.kind,
+        walk.tables,
+        parameters,
+    ))
+}
+
+/// The state of one walk.
+struct Walk<'s, 'a> {
+    source: &'s Source<'a>,
+    scopes: Scopes,
+    places: Vec<Place>,
+    /// Where each handled relation's name starts.
+    handled: BTreeSet<usize>,
+    tables: Vec<String>,
+    kind: Kind,
+}
+
+impl<'s, 'a> Walk<'s, 'a> {
+    fn new(source: &'s Source<'a>) -> Self {
+        Self {
+            source,
+            scopes: Scopes::default(),
+            places: Vec::new(),
+            handled: BTreeSet::new(),
+            tables: Vec::new(),
+            kind: Kind::Read,
+        }
+    }
+
+    fn statement(&mut self, tree: &Tree) -> Walked {
+        match tree {
+            Tree::Query(query) => self.query(query),
+            Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_) | Tree::Merge(_) => {
+                self.write(tree)
+            }
+            _ => self.refuse_whole(
+                "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES are tenant SQL",
+                "change tables in a migration; leave sessions and transactions to the library",
+            ),
+        }
+    }
+
+    /// Handles the name of a table and answers the name by which columns refer to it.
+    fn relation(&mut self, name: &ObjectName, purpose: Use) -> Result<String, Refusal> {
+        let parts = self.idents(name)?;
+        let (table, place) = match parts.as_slice() {
+            [table] => {
+                let token = self.source.name(table)?;
+                if table.quote_style.is_none() && is_reserved(&table.value) {
+                    return Err(reserved(token.span(), &table.value));
+                }
+                let known = name_of(table);
+                let start = token.start;
+                self.handled.insert(start);
+                if purpose == Use::Read && self.scopes.is_cte(&known) {
+                    return Ok(known);
+                }
+                (known, Place { start, end: start })
+            }
+            [schema, table] => {
+                let token = self.source.name(schema)?;
+                self.source.name(table)?;
+                match (name_of(schema).as_str(), purpose) {
+                    (TENANT, _) => {}
+                    (SHARED, Use::Read) => {
+                        self.handled.insert(token.start);
+                        return Ok(name_of(table));
+                    }
+                    (SHARED, Use::Target) => {
+                        return Err(Refusal::new(
+                            token.span(),
+                            "tenants only read schema shared",
+                            "change shared tables through the shared door",
+                        ));
+                    }
+                    (other, _) => return Err(foreign_schema(token.span(), other)),
+                }
+                self.handled.insert(token.start);
+                (
+                    name_of(table),
+                    Place {
+                        start: token.start,
+                        end: token.span().end,
+                    },
+                )
+            }
+            _ => {
+                return self.refuse(
+                    name,
+                    format!("{name} names a database"),
+                    "write the table's name alone",
+                );
+            }
+        };
+        self.places.push(place);
+        self.tables.push(table.clone());
+        Ok(table)
+    }
+
+    /// The identifiers of a name that holds nothing else.
+    fn idents<'n>(&self, name: &'n ObjectName) -> Result<Vec<&'n Ident>, Refusal> {
+        let part = |part: &'n ObjectNamePart| match part {
+            ObjectNamePart::Identifier(ident) => Ok(ident),
+            ObjectNamePart::Function(_) => self.refuse(
+                name,
+                "a name holds a function call",
+                "write the name itself",
+            ),
+        };
+        name.0.iter().map(part).collect()
+    }
+
+    /// A name that must not be qualified: a column in a list, an alias after OF.
+    fn single<'n>(&self, name: &'n ObjectName) -> Result<&'n Ident, Refusal> {
+        match self.idents(name)?.as_slice() {
+            [ident] => Ok(*ident),
+            _ => self.refuse(
+                name,
+                format!("{name} is qualified"),
+                "write the name alone here",
+            ),
+        }
+    }
+
+    /// An alias or a name that the statement itself introduces.
+    fn introduced(&self, ident: &Ident) -> Result<String, Refusal> {
+        let token = self.source.name(ident)?;
+        if ident.quote_style.is_none() && is_reserved(&ident.value) {
+            return Err(reserved(token.span(), &ident.value));
+        }
+        Ok(name_of(ident))
+    }
+
+    fn all_relations_were_handled(&self, tree: &Tree) -> Walked {
+        let lost = visit_relations(tree, |name| {
+            let first = name.0.first().and_then(ObjectNamePart::as_ident);
+            let token = first.and_then(|ident| self.source.name(ident).ok());
+            match token {
+                Some(token) if self.handled.contains(&token.start) => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(self.source.span_of(name)),
+            }
+        });
+        match lost {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(span) => Err(Refusal::new(
+                span,
+                "a table stands in a place that is not understood",
+                "write the statement in another form",
+            )),
+        }
+    }
+
+    fn refuse<T>(
+        &self,
+        node: &impl Spanned,
+        reason: impl Into<std::borrow::Cow<'static, str>>,
+        help: &'static str,
+    ) -> Result<T, Refusal> {
+        Err(Refusal::new(self.source.span_of(node), reason, help))
+    }
+
+    fn refuse_whole<T>(
+        &self,
+        reason: impl Into<std::borrow::Cow<'static, str>>,
+        help: &'static str,
+    ) -> Result<T, Refusal> {
+        Err(Refusal::new(0..self.source.text.len(), reason, help))
+    }
+
+    /// Refuses a part of a form that PostgreSQL does not have, when it is there.
+    fn absent(&self, node: &impl Spanned, is_absent: bool, what: &str) -> Walked {
+        if is_absent {
+            return Ok(());
+        }
+        self.refuse(
+            node,
+            format!("{what} is not tenant SQL"),
+            "write it as PostgreSQL does",
+        )
+    }
+}
+
+/// A name as PostgreSQL stores it.
+fn name_of(ident: &Ident) -> String {
+    match ident.quote_style {
+        None => fold(&ident.value),
+        Some(_) => ident.value.clone(),
+    }
+}
+
+fn reserved(span: Range<usize>, word: &str) -> Refusal {
+    Refusal::new(
+        span,
+        format!("{word} is a word of SQL, not a name"),
+        "quote the name, or write tenant_sql!(raw \"…\") with tenant. before each table",
+    )
+}
+
+fn foreign_schema(span: Range<usize>, schema: &str) -> Refusal {
+    Refusal::new(
+        span,
+        format!("schema {schema} is not the tenant's"),
+        "write the table's name alone, or shared.x for what every tenant reads",
+    )
+}
+
+fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
+        ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+    };
+    // The parser says where in its message only.
+    let number = |after: &str| {
+        let (_, rest) = message.rsplit_once(after)?;
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    };
+    let at = number("Line: ")
+        .zip(number("Column: "))
+        .and_then(|(line, column)| {
+            let place = sqlparser::tokenizer::Location { line, column };
+            source.bytes(sqlparser::tokenizer::Span {
+                start: place,
+                end: place,
+            })
+        });
+    let start = at.map_or(0, |span| span.start);
+    let token = source.tokens.iter().find(|token| token.start == start);
+    let span = token.map_or(0..source.text.len(), Token::span);
+    Refusal::new(
+        span,
+        format!("the statement is not understood ({message})"),
+        "check it, or write tenant_sql!(raw \"…\") with tenant. before each table",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relation_that_the_walk_missed_is_refused() {
+        for sql in [
+            "SELECT id FROM blogs",
+            "SELECT id FROM shared.blogs",
+            "DELETE FROM blogs",
+            "INSERT INTO blogs (id) VALUES (1)",
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM blogs)",
+        ] {
+            let source = Source::read(sql).expect("a text");
+            let trees = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("a statement");
+            let idle = Walk::new(&source);
+            assert!(idle.all_relations_were_handled(&trees[0]).is_err(), "{sql}");
+        }
+    }
+}

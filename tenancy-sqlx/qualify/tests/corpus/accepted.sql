@@ -1,0 +1,520 @@
+-- Statements that are accepted. Each block has a name, bound values where it has parameters,
+-- and says raw when it goes through the token check.
+;;
+-- one table
+-- bind: 1
+SELECT id, title FROM blogs WHERE id = $1
+;;
+-- aliased table
+SELECT b.id, b.title FROM blogs AS b ORDER BY b.id
+;;
+-- column by its table
+SELECT blogs.title FROM blogs WHERE blogs.id < 3 ORDER BY blogs.id
+;;
+-- explicit tenant
+SELECT b.id FROM tenant.blogs b JOIN authors a ON a.id = b.author_id ORDER BY 1
+;;
+-- shared table
+SELECT p.name FROM shared.plans p ORDER BY p.name
+;;
+-- shared and tenant
+SELECT b.id, p.name FROM blogs b CROSS JOIN shared.plans p ORDER BY 1, 2
+;;
+-- inner join using
+SELECT title, rating FROM blogs JOIN ratings USING (id) ORDER BY id
+;;
+-- left join
+SELECT a.name, b.title FROM authors a LEFT JOIN blogs b ON b.author_id = a.id ORDER BY a.id, b.id
+;;
+-- right join
+SELECT a.name, b.title FROM blogs b RIGHT JOIN authors a ON b.author_id = a.id ORDER BY 1, 2
+;;
+-- full join
+SELECT a.id, b.id FROM authors a FULL JOIN blogs b ON b.id = a.id ORDER BY 1, 2
+;;
+-- comma join
+SELECT a.name, b.title FROM authors a, blogs b WHERE b.author_id = a.id ORDER BY 1, 2
+;;
+-- nested join
+SELECT a.name, c.body FROM authors a JOIN (blogs b JOIN comments c ON c.blog_id = b.id) ON b.author_id = a.id ORDER BY 1, 2
+;;
+-- self join
+SELECT x.id, y.id FROM blogs x JOIN blogs y ON y.author_id = x.author_id AND y.id > x.id ORDER BY 1, 2
+;;
+-- lateral query
+SELECT a.name, l.title FROM authors a CROSS JOIN LATERAL (SELECT b.title FROM blogs b WHERE b.author_id = a.id ORDER BY b.id LIMIT 1) AS l ORDER BY 1
+;;
+-- left lateral
+SELECT a.name, l.n FROM authors a LEFT JOIN LATERAL (SELECT count(*) AS n FROM blogs b WHERE b.author_id = a.id) l ON true ORDER BY 1
+;;
+-- lateral json
+SELECT b.id, t.tag FROM blogs b CROSS JOIN LATERAL jsonb_array_elements_text(b.data -> 'tags') AS t(tag) ORDER BY 1, 2
+;;
+-- json each
+SELECT b.id, e.key, e.value FROM blogs b, jsonb_each_text(b.data - 'tags') AS e ORDER BY 1, 2
+;;
+-- json recordset
+SELECT r.a, r.b FROM jsonb_to_recordset('[{"a":1,"b":"x"}]'::jsonb) AS r(a int, b text)
+;;
+-- json operators
+SELECT id, data ->> 'lang', data #>> '{tags,0}' FROM blogs WHERE data @> '{"lang":"en"}' AND data ? 'lang' ORDER BY id
+;;
+-- json building
+SELECT jsonb_build_object('id', b.id, 'tags', b.tags) FROM blogs b ORDER BY b.id
+;;
+-- json path
+SELECT id, jsonb_path_query_first(data, '$.tags[0]') FROM blogs ORDER BY id
+;;
+-- json aggregate
+SELECT jsonb_agg(jsonb_build_object('t', title) ORDER BY id) FROM blogs
+;;
+-- json update
+-- bind: 'fr', 1
+UPDATE blogs SET data = jsonb_set(data, '{lang}', to_jsonb($1::text)) WHERE id = $2 RETURNING data
+;;
+-- subquery in from
+SELECT s.n FROM (SELECT count(*) AS n FROM blogs) AS s
+;;
+-- subquery in select
+SELECT a.name, (SELECT max(b.views) FROM blogs b WHERE b.author_id = a.id) AS most FROM authors a ORDER BY 1
+;;
+-- exists
+SELECT name FROM authors a WHERE EXISTS (SELECT 1 FROM blogs WHERE author_id = a.id) ORDER BY 1
+;;
+-- not exists
+SELECT name FROM authors a WHERE NOT EXISTS (SELECT 1 FROM blogs b WHERE b.author_id = a.id)
+;;
+-- in subquery
+SELECT title FROM blogs WHERE author_id IN (SELECT id FROM authors WHERE name LIKE 'A%') ORDER BY 1
+;;
+-- any subquery
+SELECT title FROM blogs WHERE author_id = ANY (SELECT id FROM authors) ORDER BY 1
+;;
+-- any parameter
+-- bind: ARRAY[1,2]
+SELECT title FROM blogs WHERE id = ANY($1) ORDER BY 1
+;;
+-- all subquery
+SELECT title FROM blogs WHERE views >= ALL (SELECT views FROM blogs)
+;;
+-- array subquery
+SELECT a.name, ARRAY(SELECT b.title FROM blogs b WHERE b.author_id = a.id ORDER BY b.id) FROM authors a ORDER BY 1
+;;
+-- union
+SELECT name FROM authors UNION SELECT title FROM blogs ORDER BY 1
+;;
+-- union all of parentheses
+(SELECT name FROM authors ORDER BY id LIMIT 1) UNION ALL (SELECT title FROM blogs ORDER BY id LIMIT 1)
+;;
+-- except and intersect
+SELECT id FROM authors EXCEPT SELECT author_id FROM blogs INTERSECT SELECT id FROM comments ORDER BY 1
+;;
+-- values
+VALUES (1, 'a'), (2, 'b')
+;;
+-- values in from
+SELECT v.n, b.title FROM (VALUES (1, 'x'), (2, 'y')) AS v(id, n) JOIN blogs b ON b.id = v.id ORDER BY 1
+;;
+-- cte
+WITH recent AS (SELECT id, title FROM blogs WHERE views > 5) SELECT r.title FROM recent r ORDER BY r.id
+;;
+-- cte that shadows its table
+WITH blogs AS (SELECT id, title FROM blogs WHERE id = 1) SELECT title FROM blogs
+;;
+-- sibling ctes
+WITH a AS (SELECT id FROM authors), b AS (SELECT a.id FROM a JOIN blogs ON blogs.author_id = a.id) SELECT count(*) FROM b
+;;
+-- cte not yet in sight
+WITH comments AS (SELECT id FROM authors), x AS (SELECT id FROM comments) SELECT count(*) FROM x
+;;
+-- later cte out of sight
+WITH x AS (SELECT id FROM comments), comments AS (SELECT id FROM authors) SELECT count(*) FROM x
+;;
+-- nested with
+SELECT s.n FROM (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS s
+;;
+-- cte ends with its query
+SELECT (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS n, title FROM blogs ORDER BY title
+;;
+-- cte of an earlier table
+SELECT b.id, c.body FROM (WITH comments AS (SELECT 7 AS id) SELECT id FROM comments) AS b, comments AS c ORDER BY 2
+;;
+-- cte of one side
+(WITH blogs AS (SELECT 7 AS id) SELECT id FROM blogs) UNION SELECT id FROM blogs ORDER BY 1
+;;
+-- recursive cte
+WITH RECURSIVE thread AS (SELECT id, body, 1 AS depth FROM comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.body, t.depth + 1 FROM comments c JOIN thread t ON c.parent_id = t.id) SELECT id, depth FROM thread ORDER BY id
+;;
+-- recursive counting
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT sum(i) FROM n
+;;
+-- recursive name in all siblings
+WITH RECURSIVE one AS (SELECT id FROM blogs), blogs AS (SELECT id FROM authors) SELECT count(*) FROM one
+;;
+-- materialized cte
+WITH x AS MATERIALIZED (SELECT id FROM blogs), y AS NOT MATERIALIZED (SELECT id FROM x) SELECT count(*) FROM y
+;;
+-- quoted cte
+WITH "Recent" AS (SELECT id FROM blogs) SELECT count(*) FROM "Recent"
+;;
+-- case of names
+with R as (select ID from BLOGS) select count(*) from r
+;;
+-- quoted table
+SELECT "Total" FROM "Order" ORDER BY 1
+;;
+-- quoted table with alias
+SELECT o."Total" FROM tenant."Order" AS o ORDER BY 1
+;;
+-- writing cte
+WITH gone AS (DELETE FROM comments WHERE blog_id = 1 RETURNING id, body) SELECT id, body FROM gone ORDER BY id
+;;
+-- archiving cte
+WITH moved AS (DELETE FROM comments WHERE id = 1 RETURNING body) INSERT INTO authors (name) SELECT body FROM moved RETURNING name
+;;
+-- target is never a cte
+WITH blogs AS (SELECT 1 AS id) UPDATE blogs SET views = 0 WHERE id = 1
+;;
+-- upsert cte
+-- bind: 1
+WITH up AS (UPDATE blogs SET views = views + 1 WHERE id = $1 RETURNING id) SELECT count(*) FROM up
+;;
+-- group by having
+SELECT author_id, count(*) FROM blogs GROUP BY author_id HAVING count(*) > 1
+;;
+-- grouping sets
+SELECT author_id, published, count(*) FROM blogs GROUP BY GROUPING SETS ((author_id), (published), ()) ORDER BY 1, 2, 3
+;;
+-- rollup
+SELECT author_id, published, sum(views), grouping(author_id) FROM blogs GROUP BY ROLLUP (author_id, published) ORDER BY 1, 2
+;;
+-- cube
+SELECT author_id, published, sum(views) FROM blogs GROUP BY CUBE (author_id, published) ORDER BY 1, 2, 3
+;;
+-- filter
+SELECT count(*) FILTER (WHERE published) AS p, count(*) FROM blogs
+;;
+-- ordered set
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY views) FROM blogs
+;;
+-- string aggregate
+SELECT string_agg(DISTINCT title, ', ' ORDER BY title) FROM blogs
+;;
+-- distinct on
+SELECT DISTINCT ON (author_id) author_id, title FROM blogs ORDER BY author_id, views DESC
+;;
+-- window
+SELECT id, rank() OVER (PARTITION BY author_id ORDER BY views DESC) FROM blogs ORDER BY id
+;;
+-- named window
+SELECT id, sum(views) OVER w, avg(views) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM blogs WINDOW w AS (ORDER BY id) ORDER BY id
+;;
+-- lag and lead
+SELECT id, lag(views, 1, 0) OVER (ORDER BY id), lead(views) OVER (ORDER BY id) FROM blogs ORDER BY id
+;;
+-- limit and offset
+-- bind: 2, 1
+SELECT id FROM blogs ORDER BY id LIMIT $1 OFFSET $2
+;;
+-- fetch first
+SELECT id FROM blogs ORDER BY views DESC FETCH FIRST 2 ROWS WITH TIES
+;;
+-- order with nulls
+SELECT name FROM authors ORDER BY name DESC NULLS LAST
+;;
+-- for update
+SELECT id FROM blogs WHERE id = 1 FOR UPDATE
+;;
+-- for update of alias
+SELECT b.id FROM blogs b JOIN authors a ON a.id = b.author_id ORDER BY b.id FOR UPDATE OF b SKIP LOCKED
+;;
+-- for share nowait
+SELECT id FROM blogs ORDER BY id FOR SHARE NOWAIT
+;;
+-- insert
+-- bind: 'Zoe'
+INSERT INTO authors (name) VALUES ($1) RETURNING name
+;;
+-- insert many
+INSERT INTO authors (name) VALUES ('x'), ('y'), (DEFAULT)
+;;
+-- insert default values
+INSERT INTO counters DEFAULT VALUES
+;;
+-- insert select
+INSERT INTO authors (name) SELECT title FROM blogs WHERE id = 1 RETURNING name
+;;
+-- insert unnest
+-- bind: ARRAY[91,92], ARRAY[1,2]
+INSERT INTO ratings (id, rating) SELECT u.id, u.r FROM UNNEST($1::int[], $2::int[]) AS u(id, r) RETURNING id, rating
+;;
+-- upsert
+INSERT INTO ratings AS r (id, rating) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET rating = r.rating + EXCLUDED.rating RETURNING r.rating
+;;
+-- upsert by table name
+INSERT INTO ratings (id, rating) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET rating = ratings.rating + excluded.rating WHERE ratings.rating > 0 RETURNING rating
+;;
+-- upsert nothing
+INSERT INTO ratings (id, rating) VALUES (1, 9) ON CONFLICT DO NOTHING
+;;
+-- upsert on constraint
+INSERT INTO ratings (id, rating) VALUES (1, 9) ON CONFLICT ON CONSTRAINT ratings_pkey DO NOTHING RETURNING id
+;;
+-- update
+-- bind: 1, 'new'
+UPDATE blogs SET title = $2, views = views + 1 WHERE id = $1 RETURNING id, title
+;;
+-- update from
+UPDATE blogs AS b SET title = a.name FROM authors a WHERE a.id = b.author_id RETURNING b.id, b.title
+;;
+-- update tuple
+UPDATE blogs SET (title, views) = (SELECT name, 5 FROM authors WHERE authors.id = blogs.author_id) WHERE id = 2 RETURNING title, views
+;;
+-- update default
+UPDATE blogs SET views = DEFAULT WHERE id = 1 RETURNING views
+;;
+-- update join in from
+UPDATE comments SET body = b.title FROM blogs b JOIN authors a ON a.id = b.author_id WHERE b.id = comments.blog_id RETURNING comments.id, comments.body
+;;
+-- delete
+-- bind: 1
+DELETE FROM comments WHERE blog_id = $1
+;;
+-- delete using
+DELETE FROM comments c USING blogs b, authors a WHERE b.id = c.blog_id AND a.id = b.author_id AND a.name = 'Ann' RETURNING c.id
+;;
+-- merge
+MERGE INTO ratings AS r USING (SELECT id, views FROM blogs) AS b ON r.id = b.id WHEN MATCHED AND b.views > 100 THEN DELETE WHEN MATCHED THEN UPDATE SET rating = b.views WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (b.id, b.views)
+;;
+-- merge of tables
+MERGE INTO ratings USING blogs ON ratings.id = blogs.id WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (blogs.id, 0) WHEN MATCHED THEN DO NOTHING
+;;
+-- merge with cte
+WITH src AS (SELECT id, views FROM blogs) MERGE INTO ratings r USING src s ON r.id = s.id WHEN MATCHED THEN UPDATE SET rating = s.views
+;;
+-- case
+SELECT CASE WHEN views > 10 THEN 'hot' WHEN views IS NULL THEN 'new' ELSE 'cold' END AS heat FROM blogs ORDER BY id
+;;
+-- case with operand
+SELECT CASE author_id WHEN 1 THEN 'a' ELSE 'b' END FROM blogs ORDER BY id
+;;
+-- casts
+SELECT id::text, CAST(views AS bigint), '2020-01-01'::date, date '2020-01-02', '{1,2}'::int[], '1.5'::numeric(10, 2), 'a'::varchar(3) FROM blogs ORDER BY id
+;;
+-- typed strings
+SELECT timestamp '2020-01-01 00:00', interval '1 day', uuid '00000000-0000-0000-0000-000000000000', inet '10.0.0.1'
+;;
+-- between and distinct from
+SELECT id FROM blogs WHERE views BETWEEN 1 AND 100 AND author_id IS DISTINCT FROM 9 AND title IS NOT DISTINCT FROM title ORDER BY id
+;;
+-- string syntax
+SELECT substring(title FROM 1 FOR 3), trim(BOTH ' ' FROM title), position('o' IN title), overlay(title PLACING 'XX' FROM 1 FOR 2), upper(title) || '!' FROM blogs ORDER BY id
+;;
+-- extract
+SELECT extract(year FROM created_at), date_trunc('day', created_at AT TIME ZONE 'UTC') FROM blogs ORDER BY id
+;;
+-- like and regex
+SELECT title FROM blogs WHERE title ILIKE '%o%' OR title ~* '^b' OR title SIMILAR TO 'x%' ORDER BY 1
+;;
+-- escape string
+SELECT E'a\'b\n' AS t, 'it''s' AS u, $tag$FROM pg_class$tag$ AS v FROM blogs WHERE id = 1
+;;
+-- arrays
+SELECT tags[1], tags[1:2], array_length(tags, 1), 'a' = ANY(tags), tags && ARRAY['a'], b.tags[2] FROM blogs b ORDER BY id
+;;
+-- unnest
+SELECT b.id, t FROM blogs b, unnest(b.tags) AS t ORDER BY 1, 2
+;;
+-- with ordinality
+SELECT b.id, t.tag, t.n FROM blogs b, unnest(b.tags) WITH ORDINALITY AS t(tag, n) ORDER BY 1, 3
+;;
+-- series
+SELECT d.day, count(b.id) FROM generate_series(date '2020-01-01', date '2020-01-03', interval '1 day') AS d(day) LEFT JOIN blogs b ON b.created_at::date = d.day::date GROUP BY d.day ORDER BY 1
+;;
+-- series without alias list
+SELECT n FROM generate_series(1, 3) AS n
+;;
+-- full text
+-- bind: 'fox'
+SELECT id, ts_rank(to_tsvector('english', body), q.q) FROM blogs, websearch_to_tsquery('english', $1) AS q(q) WHERE to_tsvector('english', body) @@ q.q ORDER BY 1
+;;
+-- headline
+SELECT ts_headline('english', body, plainto_tsquery('english', 'fox')) FROM blogs ORDER BY id
+;;
+-- ranges
+SELECT int4range(1, 5) @> 3, daterange('2020-01-01', '2020-02-01') && daterange('2020-01-15', NULL)
+;;
+-- row comparison
+-- bind: 5, 1
+SELECT id FROM blogs WHERE (views, id) > ($1, $2) ORDER BY views, id
+;;
+-- collate
+SELECT title FROM blogs ORDER BY title COLLATE "C"
+;;
+-- named argument
+SELECT make_interval(days => 3)
+;;
+-- catalog function
+SELECT pg_catalog.lower(title) FROM blogs ORDER BY 1
+;;
+-- extension function
+SELECT extensions.similarity(title, 'Bird') FROM blogs ORDER BY 1
+;;
+-- extension type
+SELECT title FROM blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+;;
+-- extension operator
+SELECT title FROM blogs WHERE title OPERATOR(extensions.%) 'Alpha' ORDER BY 1
+;;
+-- tenant function
+SELECT tenant.shout(title) FROM blogs ORDER BY 1
+;;
+-- tenant table function
+SELECT f.title FROM tenant.titles() AS f(title) ORDER BY 1
+;;
+-- comments
+SELECT /* FROM nowhere */ id -- FROM nowhere
+FROM /* a /* nested */ one */ blogs ORDER BY id
+;;
+-- several lines
+SELECT b.id,
+       c.body
+  FROM blogs AS b
+  JOIN comments AS c
+    ON c.blog_id = b.id
+ ORDER BY 1, 2
+;;
+-- letters of many bytes
+SELECT 'grüße 🎉' AS "größe", b.id FROM blogs AS b WHERE b.title <> '→' AND EXISTS (SELECT 1 FROM comments WHERE body <> 'ü' AND blog_id = b.id) ORDER BY b.id
+;;
+-- multi byte identifiers
+SELECT é.id AS ß FROM blogs é ORDER BY é.id
+;;
+-- tablesample
+SELECT count(*) FROM blogs TABLESAMPLE BERNOULLI (100) REPEATABLE (1)
+;;
+-- coalesce and friends
+SELECT coalesce(nullif(title, ''), 'none'), greatest(views, 1), least(views, 2) FROM blogs ORDER BY id
+;;
+-- booleans
+SELECT id FROM blogs WHERE published IS TRUE AND NOT (views IS NULL) ORDER BY id
+;;
+-- aliases that shadow
+SELECT authors.id FROM blogs AS authors ORDER BY authors.id
+;;
+-- union in cte
+WITH x AS (SELECT id FROM blogs UNION SELECT id FROM authors) SELECT count(*) FROM x
+;;
+-- subquery in returning
+UPDATE blogs SET views = 1 WHERE id = 1 RETURNING (SELECT name FROM authors WHERE id = author_id)
+;;
+-- subquery in set
+UPDATE blogs SET views = (SELECT count(*) FROM comments WHERE blog_id = blogs.id) WHERE id = 1 RETURNING views
+;;
+-- subquery in values
+INSERT INTO comments (blog_id, body) VALUES ((SELECT max(id) FROM blogs), 'x') RETURNING blog_id
+;;
+-- subquery in order
+SELECT b.id FROM blogs b ORDER BY (SELECT count(*) FROM comments c WHERE c.blog_id = b.id) DESC, b.id
+;;
+-- subquery in limit
+SELECT id FROM blogs ORDER BY id LIMIT (SELECT count(*) FROM authors)
+;;
+-- subquery in join
+SELECT b.id FROM blogs b JOIN authors a ON a.id = (SELECT min(id) FROM authors WHERE id = b.author_id) ORDER BY 1
+;;
+-- subquery in filter
+SELECT count(*) FILTER (WHERE author_id IN (SELECT id FROM authors)) FROM blogs
+;;
+-- subquery in window
+SELECT id, count(*) OVER (PARTITION BY (SELECT name FROM authors WHERE id = author_id)) FROM blogs ORDER BY 1
+;;
+-- subquery in function in from
+SELECT n FROM generate_series(1, (SELECT count(*)::int FROM blogs)) AS n ORDER BY 1
+;;
+-- no table
+SELECT 1 + 1 AS two, now() IS NOT NULL, current_date IS NULL
+;;
+-- system columns of a set
+SELECT count(*), bool_and(published), array_agg(id ORDER BY id) FROM blogs
+;;
+-- raw: frame exclude
+-- raw
+SELECT id, sum(views) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) FROM tenant.blogs ORDER BY id
+;;
+-- raw: for no key update
+-- raw
+SELECT id FROM tenant.blogs ORDER BY id FOR NO KEY UPDATE
+;;
+-- raw: for key share
+-- raw
+SELECT id FROM tenant.blogs ORDER BY id FOR KEY SHARE
+;;
+-- raw: for update of two
+-- raw
+SELECT a.id, b.id FROM tenant.authors a JOIN tenant.blogs b ON b.author_id = a.id ORDER BY 1, 2 FOR UPDATE OF a, b
+;;
+-- raw: overriding
+-- raw
+INSERT INTO tenant.authors (id, name) OVERRIDING SYSTEM VALUE VALUES (77, 'x') RETURNING id
+;;
+-- raw: set element
+-- raw
+UPDATE tenant.blogs SET tags[1] = 'z' WHERE id = 1 RETURNING tags
+;;
+-- raw: search
+-- raw
+WITH RECURSIVE t(id, parent_id) AS (SELECT id, parent_id FROM tenant.comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.parent_id FROM tenant.comments c JOIN t ON c.parent_id = t.id) SEARCH DEPTH FIRST BY id, parent_id SET o SELECT id FROM t ORDER BY o
+;;
+-- raw: cycle
+-- raw
+WITH RECURSIVE t AS (SELECT id, parent_id FROM tenant.comments UNION ALL SELECT c.id, c.parent_id FROM tenant.comments c JOIN t ON c.parent_id = t.id) CYCLE id SET looped USING way, u(n) AS (SELECT count(*) FROM t) SELECT n FROM u
+;;
+-- raw: rows from
+-- raw
+SELECT r.a, r.b FROM ROWS FROM (generate_series(1, 3), unnest(ARRAY['x', 'y'])) AS r(a, b) ORDER BY 1
+;;
+-- raw: between symmetric
+-- raw
+SELECT id FROM tenant.blogs WHERE views BETWEEN SYMMETRIC 100 AND 1 ORDER BY id
+;;
+-- raw: variadic
+-- raw
+SELECT concat_ws('-', VARIADIC tags) FROM tenant.blogs ORDER BY id
+;;
+-- raw: only
+-- raw
+SELECT id FROM ONLY tenant.blogs ORDER BY id
+;;
+-- raw: xmlelement
+-- raw
+SELECT xmlelement(name blog, xmlattributes(id AS id), title) FROM tenant.blogs ORDER BY id
+;;
+-- raw: group by distinct
+-- raw
+SELECT author_id, published, count(*) FROM tenant.blogs GROUP BY DISTINCT ROLLUP (author_id), ROLLUP (author_id, published) ORDER BY 1, 2, 3
+;;
+-- raw: conflict on expression
+-- raw
+INSERT INTO tenant.authors (name) VALUES ('Ann') ON CONFLICT (lower(name)) DO UPDATE SET name = excluded.name RETURNING name
+;;
+-- raw: delete using query
+-- raw
+DELETE FROM tenant.comments c USING (SELECT id FROM tenant.blogs) b, tenant.authors a WHERE b.id = c.blog_id AND a.id = 1 RETURNING c.id
+;;
+-- raw: merge
+-- raw
+MERGE INTO tenant.ratings r USING tenant.blogs b ON r.id = b.id WHEN MATCHED THEN UPDATE SET rating = 1, id = r.id WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (b.id, 0)
+;;
+-- raw: tenant function
+-- raw
+SELECT tenant.shout(title) FROM tenant.blogs ORDER BY 1
+;;
+-- raw: extensions
+-- raw
+SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+;;
+-- raw: expressions with from
+-- raw
+SELECT extract(year FROM created_at), substring(title FROM 1 FOR 2), title IS DISTINCT FROM 'x', 2 * count(*) OVER () FROM tenant.blogs, shared.plans ORDER BY 1, 2
+;;

@@ -1,0 +1,648 @@
+-- The accepted statements for a tenant in schema t1.
+;;
+-- one table
+-- Read [blogs] 1
+SELECT id, title FROM "t1".blogs WHERE id = $1
+;;
+-- aliased table
+-- Read [blogs] 0
+SELECT b.id, b.title FROM "t1".blogs AS b ORDER BY b.id
+;;
+-- column by its table
+-- Read [blogs] 0
+SELECT blogs.title FROM "t1".blogs WHERE blogs.id < 3 ORDER BY blogs.id
+;;
+-- explicit tenant
+-- Read [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id ORDER BY 1
+;;
+-- shared table
+-- Read [] 0
+SELECT p.name FROM shared.plans p ORDER BY p.name
+;;
+-- shared and tenant
+-- Read [blogs] 0
+SELECT b.id, p.name FROM "t1".blogs b CROSS JOIN shared.plans p ORDER BY 1, 2
+;;
+-- inner join using
+-- Read [blogs ratings] 0
+SELECT title, rating FROM "t1".blogs JOIN "t1".ratings USING (id) ORDER BY id
+;;
+-- left join
+-- Read [authors blogs] 0
+SELECT a.name, b.title FROM "t1".authors a LEFT JOIN "t1".blogs b ON b.author_id = a.id ORDER BY a.id, b.id
+;;
+-- right join
+-- Read [authors blogs] 0
+SELECT a.name, b.title FROM "t1".blogs b RIGHT JOIN "t1".authors a ON b.author_id = a.id ORDER BY 1, 2
+;;
+-- full join
+-- Read [authors blogs] 0
+SELECT a.id, b.id FROM "t1".authors a FULL JOIN "t1".blogs b ON b.id = a.id ORDER BY 1, 2
+;;
+-- comma join
+-- Read [authors blogs] 0
+SELECT a.name, b.title FROM "t1".authors a, "t1".blogs b WHERE b.author_id = a.id ORDER BY 1, 2
+;;
+-- nested join
+-- Read [authors blogs comments] 0
+SELECT a.name, c.body FROM "t1".authors a JOIN ("t1".blogs b JOIN "t1".comments c ON c.blog_id = b.id) ON b.author_id = a.id ORDER BY 1, 2
+;;
+-- self join
+-- Read [blogs] 0
+SELECT x.id, y.id FROM "t1".blogs x JOIN "t1".blogs y ON y.author_id = x.author_id AND y.id > x.id ORDER BY 1, 2
+;;
+-- lateral query
+-- Read [authors blogs] 0
+SELECT a.name, l.title FROM "t1".authors a CROSS JOIN LATERAL (SELECT b.title FROM "t1".blogs b WHERE b.author_id = a.id ORDER BY b.id LIMIT 1) AS l ORDER BY 1
+;;
+-- left lateral
+-- Read [authors blogs] 0
+SELECT a.name, l.n FROM "t1".authors a LEFT JOIN LATERAL (SELECT count(*) AS n FROM "t1".blogs b WHERE b.author_id = a.id) l ON true ORDER BY 1
+;;
+-- lateral json
+-- Read [blogs] 0
+SELECT b.id, t.tag FROM "t1".blogs b CROSS JOIN LATERAL jsonb_array_elements_text(b.data -> 'tags') AS t(tag) ORDER BY 1, 2
+;;
+-- json each
+-- Read [blogs] 0
+SELECT b.id, e.key, e.value FROM "t1".blogs b, jsonb_each_text(b.data - 'tags') AS e ORDER BY 1, 2
+;;
+-- json recordset
+-- Read [] 0
+SELECT r.a, r.b FROM jsonb_to_recordset('[{"a":1,"b":"x"}]'::jsonb) AS r(a int, b text)
+;;
+-- json operators
+-- Read [blogs] 0
+SELECT id, data ->> 'lang', data #>> '{tags,0}' FROM "t1".blogs WHERE data @> '{"lang":"en"}' AND data ? 'lang' ORDER BY id
+;;
+-- json building
+-- Read [blogs] 0
+SELECT jsonb_build_object('id', b.id, 'tags', b.tags) FROM "t1".blogs b ORDER BY b.id
+;;
+-- json path
+-- Read [blogs] 0
+SELECT id, jsonb_path_query_first(data, '$.tags[0]') FROM "t1".blogs ORDER BY id
+;;
+-- json aggregate
+-- Read [blogs] 0
+SELECT jsonb_agg(jsonb_build_object('t', title) ORDER BY id) FROM "t1".blogs
+;;
+-- json update
+-- Write [blogs] 2
+UPDATE "t1".blogs SET data = jsonb_set(data, '{lang}', to_jsonb($1::text)) WHERE id = $2 RETURNING data
+;;
+-- subquery in from
+-- Read [blogs] 0
+SELECT s.n FROM (SELECT count(*) AS n FROM "t1".blogs) AS s
+;;
+-- subquery in select
+-- Read [authors blogs] 0
+SELECT a.name, (SELECT max(b.views) FROM "t1".blogs b WHERE b.author_id = a.id) AS most FROM "t1".authors a ORDER BY 1
+;;
+-- exists
+-- Read [authors blogs] 0
+SELECT name FROM "t1".authors a WHERE EXISTS (SELECT 1 FROM "t1".blogs WHERE author_id = a.id) ORDER BY 1
+;;
+-- not exists
+-- Read [authors blogs] 0
+SELECT name FROM "t1".authors a WHERE NOT EXISTS (SELECT 1 FROM "t1".blogs b WHERE b.author_id = a.id)
+;;
+-- in subquery
+-- Read [authors blogs] 0
+SELECT title FROM "t1".blogs WHERE author_id IN (SELECT id FROM "t1".authors WHERE name LIKE 'A%') ORDER BY 1
+;;
+-- any subquery
+-- Read [authors blogs] 0
+SELECT title FROM "t1".blogs WHERE author_id = ANY (SELECT id FROM "t1".authors) ORDER BY 1
+;;
+-- any parameter
+-- Read [blogs] 1
+SELECT title FROM "t1".blogs WHERE id = ANY($1) ORDER BY 1
+;;
+-- all subquery
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs WHERE views >= ALL (SELECT views FROM "t1".blogs)
+;;
+-- array subquery
+-- Read [authors blogs] 0
+SELECT a.name, ARRAY(SELECT b.title FROM "t1".blogs b WHERE b.author_id = a.id ORDER BY b.id) FROM "t1".authors a ORDER BY 1
+;;
+-- union
+-- Read [authors blogs] 0
+SELECT name FROM "t1".authors UNION SELECT title FROM "t1".blogs ORDER BY 1
+;;
+-- union all of parentheses
+-- Read [authors blogs] 0
+(SELECT name FROM "t1".authors ORDER BY id LIMIT 1) UNION ALL (SELECT title FROM "t1".blogs ORDER BY id LIMIT 1)
+;;
+-- except and intersect
+-- Read [authors blogs comments] 0
+SELECT id FROM "t1".authors EXCEPT SELECT author_id FROM "t1".blogs INTERSECT SELECT id FROM "t1".comments ORDER BY 1
+;;
+-- values
+-- Read [] 0
+VALUES (1, 'a'), (2, 'b')
+;;
+-- values in from
+-- Read [blogs] 0
+SELECT v.n, b.title FROM (VALUES (1, 'x'), (2, 'y')) AS v(id, n) JOIN "t1".blogs b ON b.id = v.id ORDER BY 1
+;;
+-- cte
+-- Read [blogs] 0
+WITH recent AS (SELECT id, title FROM "t1".blogs WHERE views > 5) SELECT r.title FROM recent r ORDER BY r.id
+;;
+-- cte that shadows its table
+-- Read [blogs] 0
+WITH blogs AS (SELECT id, title FROM "t1".blogs WHERE id = 1) SELECT title FROM blogs
+;;
+-- sibling ctes
+-- Read [authors blogs] 0
+WITH a AS (SELECT id FROM "t1".authors), b AS (SELECT a.id FROM a JOIN "t1".blogs ON blogs.author_id = a.id) SELECT count(*) FROM b
+;;
+-- cte not yet in sight
+-- Read [authors] 0
+WITH comments AS (SELECT id FROM "t1".authors), x AS (SELECT id FROM comments) SELECT count(*) FROM x
+;;
+-- later cte out of sight
+-- Read [authors comments] 0
+WITH x AS (SELECT id FROM "t1".comments), comments AS (SELECT id FROM "t1".authors) SELECT count(*) FROM x
+;;
+-- nested with
+-- Read [] 0
+SELECT s.n FROM (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS s
+;;
+-- cte ends with its query
+-- Read [blogs] 0
+SELECT (WITH blogs AS (SELECT 7 AS n) SELECT n FROM blogs) AS n, title FROM "t1".blogs ORDER BY title
+;;
+-- cte of an earlier table
+-- Read [comments] 0
+SELECT b.id, c.body FROM (WITH comments AS (SELECT 7 AS id) SELECT id FROM comments) AS b, "t1".comments AS c ORDER BY 2
+;;
+-- cte of one side
+-- Read [blogs] 0
+(WITH blogs AS (SELECT 7 AS id) SELECT id FROM blogs) UNION SELECT id FROM "t1".blogs ORDER BY 1
+;;
+-- recursive cte
+-- Read [comments] 0
+WITH RECURSIVE thread AS (SELECT id, body, 1 AS depth FROM "t1".comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.body, t.depth + 1 FROM "t1".comments c JOIN thread t ON c.parent_id = t.id) SELECT id, depth FROM thread ORDER BY id
+;;
+-- recursive counting
+-- Read [] 0
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 4) SELECT sum(i) FROM n
+;;
+-- recursive name in all siblings
+-- Read [authors] 0
+WITH RECURSIVE one AS (SELECT id FROM blogs), blogs AS (SELECT id FROM "t1".authors) SELECT count(*) FROM one
+;;
+-- materialized cte
+-- Read [blogs] 0
+WITH x AS MATERIALIZED (SELECT id FROM "t1".blogs), y AS NOT MATERIALIZED (SELECT id FROM x) SELECT count(*) FROM y
+;;
+-- quoted cte
+-- Read [blogs] 0
+WITH "Recent" AS (SELECT id FROM "t1".blogs) SELECT count(*) FROM "Recent"
+;;
+-- case of names
+-- Read [blogs] 0
+with R as (select ID from "t1".BLOGS) select count(*) from r
+;;
+-- quoted table
+-- Read [Order] 0
+SELECT "Total" FROM "t1"."Order" ORDER BY 1
+;;
+-- quoted table with alias
+-- Read [Order] 0
+SELECT o."Total" FROM "t1"."Order" AS o ORDER BY 1
+;;
+-- writing cte
+-- Write [comments] 0
+WITH gone AS (DELETE FROM "t1".comments WHERE blog_id = 1 RETURNING id, body) SELECT id, body FROM gone ORDER BY id
+;;
+-- archiving cte
+-- Write [authors comments] 0
+WITH moved AS (DELETE FROM "t1".comments WHERE id = 1 RETURNING body) INSERT INTO "t1".authors (name) SELECT body FROM moved RETURNING name
+;;
+-- target is never a cte
+-- Write [blogs] 0
+WITH blogs AS (SELECT 1 AS id) UPDATE "t1".blogs SET views = 0 WHERE id = 1
+;;
+-- upsert cte
+-- Write [blogs] 1
+WITH up AS (UPDATE "t1".blogs SET views = views + 1 WHERE id = $1 RETURNING id) SELECT count(*) FROM up
+;;
+-- group by having
+-- Read [blogs] 0
+SELECT author_id, count(*) FROM "t1".blogs GROUP BY author_id HAVING count(*) > 1
+;;
+-- grouping sets
+-- Read [blogs] 0
+SELECT author_id, published, count(*) FROM "t1".blogs GROUP BY GROUPING SETS ((author_id), (published), ()) ORDER BY 1, 2, 3
+;;
+-- rollup
+-- Read [blogs] 0
+SELECT author_id, published, sum(views), grouping(author_id) FROM "t1".blogs GROUP BY ROLLUP (author_id, published) ORDER BY 1, 2
+;;
+-- cube
+-- Read [blogs] 0
+SELECT author_id, published, sum(views) FROM "t1".blogs GROUP BY CUBE (author_id, published) ORDER BY 1, 2, 3
+;;
+-- filter
+-- Read [blogs] 0
+SELECT count(*) FILTER (WHERE published) AS p, count(*) FROM "t1".blogs
+;;
+-- ordered set
+-- Read [blogs] 0
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY views) FROM "t1".blogs
+;;
+-- string aggregate
+-- Read [blogs] 0
+SELECT string_agg(DISTINCT title, ', ' ORDER BY title) FROM "t1".blogs
+;;
+-- distinct on
+-- Read [blogs] 0
+SELECT DISTINCT ON (author_id) author_id, title FROM "t1".blogs ORDER BY author_id, views DESC
+;;
+-- window
+-- Read [blogs] 0
+SELECT id, rank() OVER (PARTITION BY author_id ORDER BY views DESC) FROM "t1".blogs ORDER BY id
+;;
+-- named window
+-- Read [blogs] 0
+SELECT id, sum(views) OVER w, avg(views) OVER (w ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM "t1".blogs WINDOW w AS (ORDER BY id) ORDER BY id
+;;
+-- lag and lead
+-- Read [blogs] 0
+SELECT id, lag(views, 1, 0) OVER (ORDER BY id), lead(views) OVER (ORDER BY id) FROM "t1".blogs ORDER BY id
+;;
+-- limit and offset
+-- Read [blogs] 2
+SELECT id FROM "t1".blogs ORDER BY id LIMIT $1 OFFSET $2
+;;
+-- fetch first
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY views DESC FETCH FIRST 2 ROWS WITH TIES
+;;
+-- order with nulls
+-- Read [authors] 0
+SELECT name FROM "t1".authors ORDER BY name DESC NULLS LAST
+;;
+-- for update
+-- Write [blogs] 0
+SELECT id FROM "t1".blogs WHERE id = 1 FOR UPDATE
+;;
+-- for update of alias
+-- Write [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id ORDER BY b.id FOR UPDATE OF b SKIP LOCKED
+;;
+-- for share nowait
+-- Write [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id FOR SHARE NOWAIT
+;;
+-- insert
+-- Write [authors] 1
+INSERT INTO "t1".authors (name) VALUES ($1) RETURNING name
+;;
+-- insert many
+-- Write [authors] 0
+INSERT INTO "t1".authors (name) VALUES ('x'), ('y'), (DEFAULT)
+;;
+-- insert default values
+-- Write [counters] 0
+INSERT INTO "t1".counters DEFAULT VALUES
+;;
+-- insert select
+-- Write [authors blogs] 0
+INSERT INTO "t1".authors (name) SELECT title FROM "t1".blogs WHERE id = 1 RETURNING name
+;;
+-- insert unnest
+-- Write [ratings] 2
+INSERT INTO "t1".ratings (id, rating) SELECT u.id, u.r FROM UNNEST($1::int[], $2::int[]) AS u(id, r) RETURNING id, rating
+;;
+-- upsert
+-- Write [ratings] 0
+INSERT INTO "t1".ratings AS r (id, rating) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET rating = r.rating + EXCLUDED.rating RETURNING r.rating
+;;
+-- upsert by table name
+-- Write [ratings] 0
+INSERT INTO "t1".ratings (id, rating) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET rating = ratings.rating + excluded.rating WHERE ratings.rating > 0 RETURNING rating
+;;
+-- upsert nothing
+-- Write [ratings] 0
+INSERT INTO "t1".ratings (id, rating) VALUES (1, 9) ON CONFLICT DO NOTHING
+;;
+-- upsert on constraint
+-- Write [ratings] 0
+INSERT INTO "t1".ratings (id, rating) VALUES (1, 9) ON CONFLICT ON CONSTRAINT ratings_pkey DO NOTHING RETURNING id
+;;
+-- update
+-- Write [blogs] 2
+UPDATE "t1".blogs SET title = $2, views = views + 1 WHERE id = $1 RETURNING id, title
+;;
+-- update from
+-- Write [authors blogs] 0
+UPDATE "t1".blogs AS b SET title = a.name FROM "t1".authors a WHERE a.id = b.author_id RETURNING b.id, b.title
+;;
+-- update tuple
+-- Write [authors blogs] 0
+UPDATE "t1".blogs SET (title, views) = (SELECT name, 5 FROM "t1".authors WHERE authors.id = blogs.author_id) WHERE id = 2 RETURNING title, views
+;;
+-- update default
+-- Write [blogs] 0
+UPDATE "t1".blogs SET views = DEFAULT WHERE id = 1 RETURNING views
+;;
+-- update join in from
+-- Write [authors blogs comments] 0
+UPDATE "t1".comments SET body = b.title FROM "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id WHERE b.id = comments.blog_id RETURNING comments.id, comments.body
+;;
+-- delete
+-- Write [comments] 1
+DELETE FROM "t1".comments WHERE blog_id = $1
+;;
+-- delete using
+-- Write [authors blogs comments] 0
+DELETE FROM "t1".comments c USING "t1".blogs b, "t1".authors a WHERE b.id = c.blog_id AND a.id = b.author_id AND a.name = 'Ann' RETURNING c.id
+;;
+-- merge
+-- Write [blogs ratings] 0
+MERGE INTO "t1".ratings AS r USING (SELECT id, views FROM "t1".blogs) AS b ON r.id = b.id WHEN MATCHED AND b.views > 100 THEN DELETE WHEN MATCHED THEN UPDATE SET rating = b.views WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (b.id, b.views)
+;;
+-- merge of tables
+-- Write [blogs ratings] 0
+MERGE INTO "t1".ratings USING "t1".blogs ON ratings.id = blogs.id WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (blogs.id, 0) WHEN MATCHED THEN DO NOTHING
+;;
+-- merge with cte
+-- Write [blogs ratings] 0
+WITH src AS (SELECT id, views FROM "t1".blogs) MERGE INTO "t1".ratings r USING src s ON r.id = s.id WHEN MATCHED THEN UPDATE SET rating = s.views
+;;
+-- case
+-- Read [blogs] 0
+SELECT CASE WHEN views > 10 THEN 'hot' WHEN views IS NULL THEN 'new' ELSE 'cold' END AS heat FROM "t1".blogs ORDER BY id
+;;
+-- case with operand
+-- Read [blogs] 0
+SELECT CASE author_id WHEN 1 THEN 'a' ELSE 'b' END FROM "t1".blogs ORDER BY id
+;;
+-- casts
+-- Read [blogs] 0
+SELECT id::text, CAST(views AS bigint), '2020-01-01'::date, date '2020-01-02', '{1,2}'::int[], '1.5'::numeric(10, 2), 'a'::varchar(3) FROM "t1".blogs ORDER BY id
+;;
+-- typed strings
+-- Read [] 0
+SELECT timestamp '2020-01-01 00:00', interval '1 day', uuid '00000000-0000-0000-0000-000000000000', inet '10.0.0.1'
+;;
+-- between and distinct from
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE views BETWEEN 1 AND 100 AND author_id IS DISTINCT FROM 9 AND title IS NOT DISTINCT FROM title ORDER BY id
+;;
+-- string syntax
+-- Read [blogs] 0
+SELECT substring(title FROM 1 FOR 3), trim(BOTH ' ' FROM title), position('o' IN title), overlay(title PLACING 'XX' FROM 1 FOR 2), upper(title) || '!' FROM "t1".blogs ORDER BY id
+;;
+-- extract
+-- Read [blogs] 0
+SELECT extract(year FROM created_at), date_trunc('day', created_at AT TIME ZONE 'UTC') FROM "t1".blogs ORDER BY id
+;;
+-- like and regex
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs WHERE title ILIKE '%o%' OR title ~* '^b' OR title SIMILAR TO 'x%' ORDER BY 1
+;;
+-- escape string
+-- Read [blogs] 0
+SELECT E'a\'b\n' AS t, 'it''s' AS u, $tag$FROM pg_class$tag$ AS v FROM "t1".blogs WHERE id = 1
+;;
+-- arrays
+-- Read [blogs] 0
+SELECT tags[1], tags[1:2], array_length(tags, 1), 'a' = ANY(tags), tags && ARRAY['a'], b.tags[2] FROM "t1".blogs b ORDER BY id
+;;
+-- unnest
+-- Read [blogs] 0
+SELECT b.id, t FROM "t1".blogs b, unnest(b.tags) AS t ORDER BY 1, 2
+;;
+-- with ordinality
+-- Read [blogs] 0
+SELECT b.id, t.tag, t.n FROM "t1".blogs b, unnest(b.tags) WITH ORDINALITY AS t(tag, n) ORDER BY 1, 3
+;;
+-- series
+-- Read [blogs] 0
+SELECT d.day, count(b.id) FROM generate_series(date '2020-01-01', date '2020-01-03', interval '1 day') AS d(day) LEFT JOIN "t1".blogs b ON b.created_at::date = d.day::date GROUP BY d.day ORDER BY 1
+;;
+-- series without alias list
+-- Read [] 0
+SELECT n FROM generate_series(1, 3) AS n
+;;
+-- full text
+-- Read [blogs] 1
+SELECT id, ts_rank(to_tsvector('english', body), q.q) FROM "t1".blogs, websearch_to_tsquery('english', $1) AS q(q) WHERE to_tsvector('english', body) @@ q.q ORDER BY 1
+;;
+-- headline
+-- Read [blogs] 0
+SELECT ts_headline('english', body, plainto_tsquery('english', 'fox')) FROM "t1".blogs ORDER BY id
+;;
+-- ranges
+-- Read [] 0
+SELECT int4range(1, 5) @> 3, daterange('2020-01-01', '2020-02-01') && daterange('2020-01-15', NULL)
+;;
+-- row comparison
+-- Read [blogs] 2
+SELECT id FROM "t1".blogs WHERE (views, id) > ($1, $2) ORDER BY views, id
+;;
+-- collate
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs ORDER BY title COLLATE "C"
+;;
+-- named argument
+-- Read [] 0
+SELECT make_interval(days => 3)
+;;
+-- catalog function
+-- Read [blogs] 0
+SELECT pg_catalog.lower(title) FROM "t1".blogs ORDER BY 1
+;;
+-- extension function
+-- Read [blogs] 0
+SELECT extensions.similarity(title, 'Bird') FROM "t1".blogs ORDER BY 1
+;;
+-- extension type
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+;;
+-- extension operator
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' ORDER BY 1
+;;
+-- tenant function
+-- Write [blogs] 0
+SELECT "t1".shout(title) FROM "t1".blogs ORDER BY 1
+;;
+-- tenant table function
+-- Write [] 0
+SELECT f.title FROM "t1".titles() AS f(title) ORDER BY 1
+;;
+-- comments
+-- Read [blogs] 0
+SELECT /* FROM nowhere */ id -- FROM nowhere
+FROM /* a /* nested */ one */ "t1".blogs ORDER BY id
+;;
+-- several lines
+-- Read [blogs comments] 0
+SELECT b.id,
+       c.body
+  FROM "t1".blogs AS b
+  JOIN "t1".comments AS c
+    ON c.blog_id = b.id
+ ORDER BY 1, 2
+;;
+-- letters of many bytes
+-- Read [blogs comments] 0
+SELECT 'grüße 🎉' AS "größe", b.id FROM "t1".blogs AS b WHERE b.title <> '→' AND EXISTS (SELECT 1 FROM "t1".comments WHERE body <> 'ü' AND blog_id = b.id) ORDER BY b.id
+;;
+-- multi byte identifiers
+-- Read [blogs] 0
+SELECT é.id AS ß FROM "t1".blogs é ORDER BY é.id
+;;
+-- tablesample
+-- Read [blogs] 0
+SELECT count(*) FROM "t1".blogs TABLESAMPLE BERNOULLI (100) REPEATABLE (1)
+;;
+-- coalesce and friends
+-- Read [blogs] 0
+SELECT coalesce(nullif(title, ''), 'none'), greatest(views, 1), least(views, 2) FROM "t1".blogs ORDER BY id
+;;
+-- booleans
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE published IS TRUE AND NOT (views IS NULL) ORDER BY id
+;;
+-- aliases that shadow
+-- Read [blogs] 0
+SELECT authors.id FROM "t1".blogs AS authors ORDER BY authors.id
+;;
+-- union in cte
+-- Read [authors blogs] 0
+WITH x AS (SELECT id FROM "t1".blogs UNION SELECT id FROM "t1".authors) SELECT count(*) FROM x
+;;
+-- subquery in returning
+-- Write [authors blogs] 0
+UPDATE "t1".blogs SET views = 1 WHERE id = 1 RETURNING (SELECT name FROM "t1".authors WHERE id = author_id)
+;;
+-- subquery in set
+-- Write [blogs comments] 0
+UPDATE "t1".blogs SET views = (SELECT count(*) FROM "t1".comments WHERE blog_id = blogs.id) WHERE id = 1 RETURNING views
+;;
+-- subquery in values
+-- Write [blogs comments] 0
+INSERT INTO "t1".comments (blog_id, body) VALUES ((SELECT max(id) FROM "t1".blogs), 'x') RETURNING blog_id
+;;
+-- subquery in order
+-- Read [blogs comments] 0
+SELECT b.id FROM "t1".blogs b ORDER BY (SELECT count(*) FROM "t1".comments c WHERE c.blog_id = b.id) DESC, b.id
+;;
+-- subquery in limit
+-- Read [authors blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id LIMIT (SELECT count(*) FROM "t1".authors)
+;;
+-- subquery in join
+-- Read [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = (SELECT min(id) FROM "t1".authors WHERE id = b.author_id) ORDER BY 1
+;;
+-- subquery in filter
+-- Read [authors blogs] 0
+SELECT count(*) FILTER (WHERE author_id IN (SELECT id FROM "t1".authors)) FROM "t1".blogs
+;;
+-- subquery in window
+-- Read [authors blogs] 0
+SELECT id, count(*) OVER (PARTITION BY (SELECT name FROM "t1".authors WHERE id = author_id)) FROM "t1".blogs ORDER BY 1
+;;
+-- subquery in function in from
+-- Read [blogs] 0
+SELECT n FROM generate_series(1, (SELECT count(*)::int FROM "t1".blogs)) AS n ORDER BY 1
+;;
+-- no table
+-- Read [] 0
+SELECT 1 + 1 AS two, now() IS NOT NULL, current_date IS NULL
+;;
+-- system columns of a set
+-- Read [blogs] 0
+SELECT count(*), bool_and(published), array_agg(id ORDER BY id) FROM "t1".blogs
+;;
+-- raw: frame exclude
+-- Read [blogs] 0
+SELECT id, sum(views) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW) FROM "t1".blogs ORDER BY id
+;;
+-- raw: for no key update
+-- Write [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id FOR NO KEY UPDATE
+;;
+-- raw: for key share
+-- Write [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id FOR KEY SHARE
+;;
+-- raw: for update of two
+-- Write [authors blogs] 0
+SELECT a.id, b.id FROM "t1".authors a JOIN "t1".blogs b ON b.author_id = a.id ORDER BY 1, 2 FOR UPDATE OF a, b
+;;
+-- raw: overriding
+-- Write [authors] 0
+INSERT INTO "t1".authors (id, name) OVERRIDING SYSTEM VALUE VALUES (77, 'x') RETURNING id
+;;
+-- raw: set element
+-- Write [blogs] 0
+UPDATE "t1".blogs SET tags[1] = 'z' WHERE id = 1 RETURNING tags
+;;
+-- raw: search
+-- Read [comments] 0
+WITH RECURSIVE t(id, parent_id) AS (SELECT id, parent_id FROM "t1".comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.parent_id FROM "t1".comments c JOIN t ON c.parent_id = t.id) SEARCH DEPTH FIRST BY id, parent_id SET o SELECT id FROM t ORDER BY o
+;;
+-- raw: cycle
+-- Read [comments] 0
+WITH RECURSIVE t AS (SELECT id, parent_id FROM "t1".comments UNION ALL SELECT c.id, c.parent_id FROM "t1".comments c JOIN t ON c.parent_id = t.id) CYCLE id SET looped USING way, u(n) AS (SELECT count(*) FROM t) SELECT n FROM u
+;;
+-- raw: rows from
+-- Read [] 0
+SELECT r.a, r.b FROM ROWS FROM (generate_series(1, 3), unnest(ARRAY['x', 'y'])) AS r(a, b) ORDER BY 1
+;;
+-- raw: between symmetric
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE views BETWEEN SYMMETRIC 100 AND 1 ORDER BY id
+;;
+-- raw: variadic
+-- Read [blogs] 0
+SELECT concat_ws('-', VARIADIC tags) FROM "t1".blogs ORDER BY id
+;;
+-- raw: only
+-- Read [blogs] 0
+SELECT id FROM ONLY "t1".blogs ORDER BY id
+;;
+-- raw: xmlelement
+-- Read [blogs] 0
+SELECT xmlelement(name blog, xmlattributes(id AS id), title) FROM "t1".blogs ORDER BY id
+;;
+-- raw: group by distinct
+-- Read [blogs] 0
+SELECT author_id, published, count(*) FROM "t1".blogs GROUP BY DISTINCT ROLLUP (author_id), ROLLUP (author_id, published) ORDER BY 1, 2, 3
+;;
+-- raw: conflict on expression
+-- Write [authors] 0
+INSERT INTO "t1".authors (name) VALUES ('Ann') ON CONFLICT (lower(name)) DO UPDATE SET name = excluded.name RETURNING name
+;;
+-- raw: delete using query
+-- Write [authors blogs comments] 0
+DELETE FROM "t1".comments c USING (SELECT id FROM "t1".blogs) b, "t1".authors a WHERE b.id = c.blog_id AND a.id = 1 RETURNING c.id
+;;
+-- raw: merge
+-- Write [blogs ratings] 0
+MERGE INTO "t1".ratings r USING "t1".blogs b ON r.id = b.id WHEN MATCHED THEN UPDATE SET rating = 1, id = r.id WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (b.id, 0)
+;;
+-- raw: tenant function
+-- Write [blogs] 0
+SELECT "t1".shout(title) FROM "t1".blogs ORDER BY 1
+;;
+-- raw: extensions
+-- Read [blogs] 0
+SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+;;
+-- raw: expressions with from
+-- Read [blogs] 0
+SELECT extract(year FROM created_at), substring(title FROM 1 FOR 2), title IS DISTINCT FROM 'x', 2 * count(*) OVER () FROM "t1".blogs, shared.plans ORDER BY 1, 2
+;;

@@ -1,0 +1,103 @@
+//! The commands, as clap types that an app flattens into its own command line.
+//!
+//! ```no_run
+//! use clap::Parser;
+//! use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
+//!
+//! #[derive(clap::Parser)]
+//! struct Cli {
+//!     #[command(flatten)]
+//!     output: Output,
+//!     #[command(subcommand)]
+//!     command: FleetCommand,
+//! }
+//!
+//! async fn run(fleet: &tenancy_sqlx::Fleet) -> Result<Exit, tenancy_sqlx::Error> {
+//!     let cli = Cli::parse();
+//!     cli.command.run(fleet, &cli.output).await
+//! }
+//! ```
+//!
+//! Standard output has the result and nothing else (with `--json`, one JSON document); what goes
+//! on meanwhile is on standard error.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "commands talk to a terminal"
+)]
+
+mod django;
+mod domain;
+mod migrate;
+mod output;
+mod tenant;
+
+use clap::{CommandFactory, Subcommand};
+
+pub use output::{Exit, Output};
+
+use crate::{Error, Fleet};
+
+/// Commands on the tenants of one installation.
+#[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
+pub enum FleetCommand {
+    /// Make, list and show tenants.
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Give tenants domains.
+    #[command(subcommand)]
+    Domain(domain::DomainCommand),
+    /// Bring tables up to date, or say what is pending.
+    Migrate(migrate::Migrate),
+    /// Make a tenant, as django-tenants spells it.
+    #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
+    CreateTenant(django::CreateTenant),
+    /// Migrate shared and tenant tables, as django-tenants spells it.
+    #[command(name = "migrate_schemas", after_help = django::MIGRATE_EXAMPLES)]
+    MigrateSchemas(django::MigrateSchemas),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Example:\n  tenancy completions bash > ~/.local/share/bash-completion/completions/tenancy"
+    )]
+    Completions {
+        /// The shell to complete in.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl FleetCommand {
+    /// Runs the command if it needs no database; `C` is the whole command line it is part of.
+    pub fn without_database<C: CommandFactory>(&self, output: &Output) -> Option<Exit> {
+        match self {
+            Self::Completions { shell } => {
+                let mut command = C::command();
+                let name = command.get_name().to_owned();
+                clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+                Some(Exit::Done)
+            }
+            Self::CreateTenant(create) => create
+                .is_public()
+                .then(|| django::CreateTenant::explain_public(output)),
+            _ => None,
+        }
+    }
+
+    /// Runs the command on `fleet`.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operation fails with; what is printed says which input and what to do.
+    pub async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
+        match self {
+            Self::Tenant(command) => command.run(fleet, output).await,
+            Self::Domain(command) => command.run(fleet, output).await,
+            Self::Migrate(command) => command.run(fleet, output).await,
+            Self::CreateTenant(command) => command.run(fleet, output).await,
+            Self::MigrateSchemas(command) => command.run(fleet, output).await,
+            // These were answered before a database was looked for.
+            Self::Completions { .. } => Ok(Exit::Done),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! How a command answers: text for people, one JSON document for programs, and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The form of JSON documents; it grows only when a field changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+
+/// How results are printed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Output {
+    /// Print one JSON document instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: failed.
+    Failed,
+    /// 3: done for some tenants, failed for others.
+    SomeFailed,
+    /// 4: something is pending, and the command was asked to check.
+    Pending,
+}
+
+impl Exit {
+    /// The exit code of the process.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::SomeFailed => 3,
+            Self::Pending => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+impl Output {
+    /// Prints the result: `value` as JSON under `key`, or the text.
+    pub(super) fn result(&self, key: &str, value: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            let mut document = json!({ "schema_version": SCHEMA_VERSION });
+            document[key] = serde_json::to_value(value).unwrap_or(Value::Null);
+            println!("{document:#}");
+        } else {
+            println!("{}", text().trim_end());
+        }
+    }
+
+    /// Says on standard error what goes on; programs that read JSON need not hear it.
+    pub(super) fn note(&self, text: impl std::fmt::Display) {
+        if !self.json {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Whether a program reads the answer.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
+/// Rows under headings, as wide as the terminal lets them be.
+pub(super) fn table<const N: usize>(
+    heads: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(heads);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.trim_fmt()
+}

@@ -1,0 +1,153 @@
+//! `tenant create|list|show`.
+
+use clap::{Args, Subcommand};
+use tenancy_core::{Domain, SchemaName, Slug, Tenant};
+
+use super::output::{Exit, Output, table};
+use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent};
+
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  tenancy tenant create acme --name \"Acme\" --domain acme.example.com
+  tenancy tenant create my-shop --schema shop_7 --json";
+
+/// What can be done with tenants.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TenantCommand {
+    /// Make a tenant: its schema with all tables, its domain, ready to use.
+    #[command(after_help = CREATE_EXAMPLES)]
+    Create(Create),
+    /// List the tenants.
+    #[command(after_help = "Example:\n  tenancy tenant list --json")]
+    List,
+    /// Show one tenant with its domains.
+    #[command(after_help = "Example:\n  tenancy tenant show acme")]
+    Show {
+        /// The tenant's slug.
+        slug: Slug,
+    },
+}
+
+/// The words of `tenant create`.
+#[derive(Debug, Clone, Args)]
+pub struct Create {
+    /// The tenant's name in URLs and commands, such as my-shop.
+    slug: Slug,
+    /// Its PostgreSQL schema [default: the slug with _ for -].
+    #[arg(long)]
+    schema: Option<SchemaName>,
+    /// Its name for people [default: the slug].
+    #[arg(long)]
+    name: Option<String>,
+    /// What it is, in a sentence.
+    #[arg(long)]
+    description: Option<String>,
+    /// Its primary domain, without a port.
+    #[arg(long)]
+    domain: Option<Domain>,
+}
+
+impl TenantCommand {
+    pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
+        match self {
+            Self::Create(words) => {
+                let mut new = NewTenant::new(words.slug);
+                if let Some(schema) = words.schema {
+                    new = new.schema(schema);
+                }
+                if let Some(name) = words.name {
+                    new = new.name(name);
+                }
+                if let Some(description) = words.description {
+                    new = new.description(description);
+                }
+                if let Some(domain) = words.domain {
+                    new = new.domain(domain);
+                }
+                create(fleet, new, output).await
+            }
+            Self::List => list(fleet, output).await,
+            Self::Show { slug } => show(fleet, &slug, output).await,
+        }
+    }
+}
+
+/// Makes a tenant and says each step.
+pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Result<Exit, Error> {
+    let tenant = fleet
+        .create(new, |event: ProvisionEvent| {
+            output.note(format!("  {event}"));
+        })
+        .await?;
+    output.result("tenant", &tenant, || {
+        let address = tenant.primary_domain().map_or_else(
+            || "it has no domain yet: add one with `domain add`".to_owned(),
+            |domain| format!("it answers at {domain}"),
+        );
+        format!(
+            "tenant {} is ready in schema {}; {address}",
+            tenant.slug(),
+            tenant.schema_name()
+        )
+    });
+    Ok(Exit::Done)
+}
+
+async fn list(fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
+    let tenants = fleet.tenants().await?;
+    output.result("tenants", &tenants, || {
+        if tenants.is_empty() {
+            return "there are no tenants yet: make one with `tenant create`".to_owned();
+        }
+        table(
+            ["SLUG", "STATUS", "SCHEMA", "DOMAIN", "NAME"],
+            tenants.iter().map(row),
+        )
+    });
+    Ok(Exit::Done)
+}
+
+fn row(tenant: &Tenant) -> [String; 5] {
+    [
+        tenant.slug().to_string(),
+        tenant.status().to_string(),
+        tenant.schema_name().to_string(),
+        tenant
+            .primary_domain()
+            .map_or_else(|| "-".to_owned(), Domain::to_string),
+        tenant.name().to_owned(),
+    ]
+}
+
+async fn show(fleet: &Fleet, slug: &Slug, output: &Output) -> Result<Exit, Error> {
+    let tenant = existing(fleet, slug).await?;
+    let domains = fleet.domains(tenant.id()).await?;
+    let value = serde_json::json!({ "tenant": tenant, "domains": domains });
+    output.result("found", &value, || {
+        let mut lines = vec![
+            format!("slug         {}", tenant.slug()),
+            format!("id           {}", tenant.id()),
+            format!("name         {}", tenant.name()),
+            format!("description  {}", tenant.description()),
+            format!("status       {}", tenant.status()),
+            format!("schema       {}", tenant.schema_name()),
+            format!("created      {}", tenant.created_at()),
+        ];
+        for record in &domains {
+            let mark = if record.is_primary { " (primary)" } else { "" };
+            lines.push(format!("domain       {}{mark}", record.domain));
+        }
+        lines.join("\n")
+    });
+    Ok(Exit::Done)
+}
+
+/// The tenant called `slug`, or an error that says how to find the right name.
+pub(super) async fn existing(fleet: &Fleet, slug: &Slug) -> Result<Tenant, Error> {
+    fleet.tenant(slug).await?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Core(tenancy_core::ErrorKind::NotFound),
+            format!("there is no tenant {slug}: `tenant list` shows those there are"),
+        )
+    })
+}

@@ -1,0 +1,8 @@
+//! What the macro accepts and how its refusals read.
+
+#[test]
+fn statements_compile_or_are_refused_readably() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/pass/*.rs");
+    cases.compile_fail("tests/ui/refused/*.rs");
+}
