@@ -424,3 +424,30 @@ async fn preparing_refuses_what_a_program_must_not_start_with() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("nobody's login"), "{error}");
 }
+
+#[tokio::test]
+async fn no_tenant_is_touched_while_what_they_share_cannot_come_to_head() {
+    let database = TestDatabase::new().await;
+    let old = fleet(&database, set([NOTES])).await;
+    create(&old, "acme").await;
+    let bad = unprepared(&database, set(["SELECT nothing"]), set([NOTES, TAGS])).await;
+    let mut events = Vec::new();
+    let report = bad
+        .migrate(Selection::all(), jobs(1), |event| events.push(event))
+        .await
+        .unwrap();
+    assert!(matches!(report.shared, Some(Outcome::Failed(_))));
+    assert!(report.tenants.is_empty() && !report.is_complete());
+    assert!(matches!(
+        events[..],
+        [
+            MigrateEvent::Planned { pending: 1, .. },
+            MigrateEvent::Shared(Outcome::Failed(_))
+        ]
+    ));
+    let mut superuser = database.superuser().await;
+    let failed = "tenancy.migration_runs WHERE failed = 1 AND applied = 0 \
+                  AND finished_at IS NOT NULL";
+    assert_eq!(count(&mut superuser, failed).await, 1);
+    assert!(old.status().await.unwrap().is_at_head());
+}
