@@ -93,7 +93,11 @@ async fn add(
         .await?
         .ok_or_else(missing)?
         .id();
-    transaction::send(&mut *connection, transaction::begin(&Locks::of_tenant(id))).await?;
+    transaction::send(
+        &mut *connection,
+        transaction::begin(&Locks::of_domain(id, domain)),
+    )
+    .await?;
     let reserved: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM tenancy.reserved_names WHERE kind = 'domain'
              AND name = $1 AND until > pg_catalog.clock_timestamp())",

@@ -112,7 +112,7 @@ impl Fleet {
         let shared_failed = matches!(report.shared, Some(Outcome::Failed(_)));
         if !shared_failed && !pending.is_empty() {
             // The run is entered before its first tenant, so that a crash leaves a trace of it.
-            self.record(connection, &report).await?;
+            self.announce(connection, &report).await?;
             let workers = jobs.get().min(pending.len());
             let queue = Mutex::new(pending);
             let mut done =

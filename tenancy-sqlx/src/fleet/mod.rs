@@ -38,8 +38,8 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
 /// All tenants of one database, through the login that owns their schemas.
 ///
 /// Every operation has a connection of its own, which ends with it: dropping the future of one
-/// leaves no lock, no transaction and no half-made tenant behind. The connection must be a direct
-/// one, not through a pooler. Cloning copies pointers.
+/// leaves no lock and no open transaction behind. The connection must be a direct one, not
+/// through a pooler. Cloning copies pointers.
 #[derive(Clone)]
 pub struct Fleet {
     owner: PgConnectOptions,

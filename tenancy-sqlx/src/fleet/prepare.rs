@@ -1,13 +1,16 @@
 //! Makes a database ready for tenants: schemas, the framework's tables, rights, what is shared.
 
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::transaction::{self, Locks};
 use super::{FRAMEWORK, Fleet, grants};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::{Listing, Scope, standing};
-use crate::migrate::run::{Script, apply, run};
+use crate::migrate::run::run;
+use crate::migrate::script::{Script, apply};
 use crate::migrate::{Outcome, RunReport};
 
 impl Fleet {
@@ -133,6 +136,23 @@ impl Fleet {
         .await?)
     }
 
+    /// Enters a run that begins.
+    pub(super) async fn announce(
+        &self,
+        connection: &mut PgConnection,
+        report: &RunReport,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO tenancy.migration_runs (id, program, started_at) VALUES ($1, $2, $3)",
+        )
+        .bind(report.run)
+        .bind(self.program())
+        .bind(report.started_at)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
     /// Enters a finished run.
     pub(super) async fn record(
         &self,
@@ -143,27 +163,38 @@ impl Fleet {
             .outcomes()
             .filter(|outcome| matches!(outcome, Outcome::Blocked(_)))
             .count();
-        sqlx::query(AssertSqlSafe(
+        let counts = [report.applied(), report.failures().count(), blocked];
+        self.enter(connection, report.run, report.started_at, counts)
+            .await
+    }
+
+    /// Enters a run by its numbers of applied migrations, failed and blocked targets, or
+    /// completes the one that was announced.
+    pub(super) async fn enter(
+        &self,
+        connection: &mut PgConnection,
+        run: Uuid,
+        started_at: OffsetDateTime,
+        counts: [usize; 3],
+    ) -> Result<(), Error> {
+        let [applied, failed, blocked] = counts.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        sqlx::query(
             "INSERT INTO tenancy.migration_runs
                  (id, program, started_at, finished_at, applied, failed, blocked)
              VALUES ($1, $2, $3, pg_catalog.clock_timestamp(), $4, $5, $6)
              ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at,
                  applied = excluded.applied, failed = excluded.failed, blocked = excluded.blocked",
-        ))
-        .bind(report.run)
+        )
+        .bind(run)
         .bind(self.program())
-        .bind(report.started_at)
-        .bind(count(report.applied()))
-        .bind(count(report.failures().count()))
-        .bind(count(blocked))
+        .bind(started_at)
+        .bind(applied)
+        .bind(failed)
+        .bind(blocked)
         .execute(connection)
         .await?;
         Ok(())
     }
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Turns outcomes that a program must not start with into errors.

@@ -3,15 +3,16 @@
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use tenancy_core::{Domain, Status, Tenant, TenantId};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::new_tenant::Plan;
 use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
 use crate::error::{Error, ErrorKind};
+use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{self, Scope, Target};
-use crate::migrate::run::{Failure, Script, apply};
-use crate::migrate::{Outcome, RunReport};
+use crate::migrate::script::{Script, apply};
 use crate::store::{TenantChange, notify};
 
 impl Fleet {
@@ -20,7 +21,9 @@ impl Fleet {
     ///
     /// All rows and tables come in one transaction. Without resources the tenant is active from
     /// its end; with them it is [`Status::Provisioning`] until each is ready, and when one fails
-    /// everything is taken back in reverse order. Other programs are told at once.
+    /// everything is taken back in reverse order, the failed one first. A future that is dropped
+    /// between the two leaves a tenant that is provisioning and does not serve. Other programs
+    /// are told at once.
     ///
     /// # Errors
     ///
@@ -68,7 +71,7 @@ impl Fleet {
     ) -> Result<Tenant, Error> {
         transaction::send(
             connection,
-            transaction::begin(&Locks::of_names(&plan.slug, &plan.schema)),
+            transaction::begin(&Locks::of_names(&plan.slug, &plan.schema, &plan.domains)),
         )
         .await?;
         refuse_taken(connection, plan).await?;
@@ -87,29 +90,21 @@ impl Fleet {
             status,
         });
 
-        let run = RunReport::start();
+        let (run, started_at) = (Uuid::now_v7(), OffsetDateTime::now_utc());
         let pending: Vec<_> = self.migrations.tenant.iter().collect();
         let mut preamble = format!("CREATE SCHEMA {}", plan.schema.quoted());
         if let Some(login) = &self.app_login {
             preamble.push_str("; ");
             preamble.push_str(&grants::tenant(&plan.schema, login));
         }
-        apply(
-            connection,
-            &Script::new(preamble, &scope, &pending, run.run),
-        )
-        .await
-        .map_err(Failure::into_error)?;
-        let versions = self.migrations.tenant.versions();
+        apply(connection, &Script::new(preamble, &scope, &pending, run))
+            .await
+            .map_err(Failure::into_error)?;
         progress(ProvisionEvent::Migrated {
-            versions: versions.clone(),
+            versions: self.migrations.tenant.versions(),
         });
-
-        let report = RunReport {
-            shared: Some(Outcome::Applied { versions }),
-            ..run
-        };
-        self.record(connection, &report).await?;
+        self.enter(connection, run, started_at, [pending.len(), 0, 0])
+            .await?;
         notify(connection, &change(tenant.id(), plan)).await?;
         transaction::commit(connection).await?;
         Ok(tenant)
@@ -239,10 +234,7 @@ async fn insert(
     .fetch_one(&mut *connection)
     .await?;
     let primary = plan.domains.first();
-    // In one order everywhere, so that two programs never wait for each other's domains.
-    let mut sorted: Vec<_> = plan.domains.iter().collect();
-    sorted.sort_unstable();
-    for domain in sorted {
+    for domain in &plan.domains {
         sqlx::query(
             "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
              VALUES ($1, $2, $3, $4)",

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
-use tenancy_core::{SchemaName, Slug, TenantId};
+use tenancy_core::{Domain, SchemaName, Slug, TenantId};
 
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::Scope;
@@ -54,8 +54,19 @@ impl Locks {
     }
 
     /// Keeps two programs from giving out one name at once.
-    pub(crate) fn of_names(slug: &Slug, schema: &SchemaName) -> Self {
+    pub(crate) fn of_names(slug: &Slug, schema: &SchemaName, domains: &[Domain]) -> Self {
         let mut keys = vec![key("slug", slug.as_str()), key("schema", schema.as_str())];
+        keys.extend(domains.iter().map(|domain| key("domain", domain.as_str())));
+        keys.sort_unstable();
+        Self(keys)
+    }
+
+    /// Keeps two programs from changing one tenant, or giving out one domain, at once.
+    pub(crate) fn of_domain(id: TenantId, domain: &Domain) -> Self {
+        let mut keys = vec![
+            key("tenant", &id.to_string()),
+            key("domain", domain.as_str()),
+        ];
         keys.sort_unstable();
         Self(keys)
     }
@@ -136,8 +147,13 @@ mod tests {
     fn locks_are_taken_in_one_order_and_differ_by_purpose() {
         let [a, b] = ["aa", "bb"].map(|name| Slug::parse(name).unwrap());
         let [c, d] = ["bb", "aa"].map(|name| SchemaName::parse(name).unwrap());
-        for locks in [Locks::of_names(&a, &c), Locks::of_names(&b, &d)] {
-            assert!(locks.0[0] < locks.0[1]);
+        let domains = ["a.example", "b.example"].map(|name| Domain::parse(name).unwrap());
+        for locks in [
+            Locks::of_names(&a, &c, &domains),
+            Locks::of_names(&b, &d, &domains),
+        ] {
+            assert_eq!(locks.0.len(), 4);
+            assert!(locks.0.is_sorted());
         }
         assert_ne!(key("slug", "aa"), key("schema", "aa"));
     }

@@ -5,7 +5,8 @@ use sqlx::{FromRow, Row};
 use tenancy_core::{SchemaName, Slug, Status, TenantId};
 use uuid::Uuid;
 
-use super::set::{Migration, MigrationSet};
+use super::migration::Migration;
+use super::set::MigrationSet;
 use super::status::ScopeStatus;
 use crate::error::{Error, ErrorKind};
 

@@ -1,88 +1,14 @@
 //! The migrations a program was built with, ordered and checked.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha384};
 use sqlx::migrate::{MigrationType, Migrator};
 
 use super::check::check;
+use super::migration::Migration;
 use crate::error::{Error, ErrorKind};
-
-/// One numbered step from a schema to the next.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Migration {
-    version: i64,
-    name: Cow<'static, str>,
-    sql: Cow<'static, str>,
-    checksum: Cow<'static, [u8]>,
-    down: Option<Cow<'static, str>>,
-}
-
-impl Migration {
-    /// Makes a migration; `name` is the part of its file name between the number and `.sql`.
-    pub fn new(
-        version: i64,
-        name: impl Into<Cow<'static, str>>,
-        sql: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let sql = sql.into();
-        Self {
-            version,
-            name: name.into(),
-            // The digest sqlx takes, so that embedding and reading a folder agree.
-            checksum: Sha384::digest(sql.as_bytes()).to_vec().into(),
-            sql,
-            down: None,
-        }
-    }
-
-    /// Adds the script that takes it back.
-    #[must_use]
-    pub fn with_down(mut self, sql: impl Into<Cow<'static, str>>) -> Self {
-        self.down = Some(sql.into());
-        self
-    }
-
-    /// Its number; they are applied in this order.
-    pub fn version(&self) -> i64 {
-        self.version
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its number and name, as its file is called.
-    pub fn file_name(&self) -> String {
-        format!("{}_{}.sql", self.version, self.name)
-    }
-
-    /// What it does.
-    pub fn sql(&self) -> &str {
-        &self.sql
-    }
-
-    /// What takes it back, if anything does.
-    pub fn down(&self) -> Option<&str> {
-        self.down.as_deref()
-    }
-
-    /// The SHA-384 digest of its text.
-    pub fn checksum(&self) -> &[u8] {
-        &self.checksum
-    }
-}
-
-impl fmt::Debug for Migration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Migration({})", self.file_name())
-    }
-}
 
 /// Migrations with unique versions, in order, none of which touches the transaction, the path or
 /// the session it runs in.
@@ -119,7 +45,7 @@ impl MigrationSet {
         let mut migrations: Vec<_> = migrations.into_iter().collect();
         migrations.sort_by_key(Migration::version);
         for pair in migrations.windows(2) {
-            if pair[0].version == pair[1].version {
+            if pair[0].version() == pair[1].version() {
                 return Err(Error::new(
                     ErrorKind::Configuration,
                     format!(
@@ -131,7 +57,7 @@ impl MigrationSet {
             }
         }
         for migration in &migrations {
-            if migration.version < 1 {
+            if migration.version() < 1 {
                 return Err(Error::new(
                     ErrorKind::Configuration,
                     format!(
@@ -297,7 +223,9 @@ impl Parts {
 
     fn into_set(mut self) -> Result<MigrationSet, Error> {
         for up in &mut self.ups {
-            up.down = self.downs.remove(&up.version).map(Cow::Owned);
+            if let Some(down) = self.downs.remove(&up.version()) {
+                *up = up.clone().with_down(down);
+            }
         }
         if let Some(version) = self.downs.keys().next() {
             return Err(Error::new(

@@ -77,7 +77,7 @@ impl ScopeStatus {
         }
         status.pending = set
             .iter()
-            .map(super::set::Migration::version)
+            .map(super::migration::Migration::version)
             .filter(|version| !status.applied.contains(version))
             .collect();
         status
@@ -118,7 +118,7 @@ impl FleetStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::super::set::Migration;
+    use super::super::migration::Migration;
     use super::*;
 
     #[test]

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use sqlx::{ConnectOptions, Connection};
 use tenancy_sqlx::{ErrorKind, MigrateEvent, MigrationSet, Outcome, Selection};
 
+use crate::proxy::Proxy;
 use crate::support::*;
 
 #[tokio::test]
@@ -90,7 +91,7 @@ async fn a_run_with_nothing_to_do_asks_one_question() {
     for n in 0..5 {
         create(&plain, &format!("t{n}")).await;
     }
-    let proxy = proxy::Proxy::start(&database.owner_options());
+    let proxy = Proxy::start(&database.owner_options());
     let migrations = plain.migrations().clone();
     let fleet = tenancy_sqlx::Fleet::connect(proxy.options(), Some(APP.into()), migrations)
         .await
@@ -149,7 +150,19 @@ async fn a_ledger_that_does_not_fit_is_reported_and_not_touched() {
     assert!(!status.is_at_head());
 
     let only = Selection::only([slug("changed"), slug("newer")]);
-    let report = new.migrate(only, jobs(2), |_| {}).await.unwrap();
+    let mut events = Vec::new();
+    let report = new
+        .migrate(only, jobs(2), |event| events.push(event))
+        .await
+        .unwrap();
+    assert_eq!(
+        events[0],
+        MigrateEvent::Planned {
+            pending: 0,
+            at_head: 0,
+            blocked: 2
+        }
+    );
     assert_eq!(traces(&mut superuser).await, before);
     let blocked: Vec<_> = report.tenants.iter().map(|t| &t.outcome).collect();
     assert!(
@@ -157,6 +170,11 @@ async fn a_ledger_that_does_not_fit_is_reported_and_not_touched() {
             if a.changed == [2] && b.unknown == [9]),
         "{blocked:?}"
     );
+
+    // A changed file shows also where nothing is behind.
+    let only = Selection::only([slug("changed")]);
+    let report = old.migrate(only, jobs(2), |_| {}).await.unwrap();
+    assert_eq!((report.at_head, report.is_complete()), (0, false));
 
     let report = new
         .migrate(Selection::all(), jobs(2), |_| {})
@@ -407,118 +425,29 @@ async fn preparing_refuses_what_a_program_must_not_start_with() {
     assert!(error.to_string().contains("nobody's login"), "{error}");
 }
 
-/// Counts what a client says to its server.
-mod proxy {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use sqlx::postgres::{PgConnectOptions, PgSslMode};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpStream, UnixListener, UnixStream};
-
-    #[derive(Default)]
-    struct Counts {
-        connections: AtomicUsize,
-        statements: AtomicUsize,
-    }
-
-    pub(super) struct Proxy {
-        options: PgConnectOptions,
-        counts: Arc<Counts>,
-        _folder: tempfile::TempDir,
-    }
-
-    impl Proxy {
-        pub(super) fn start(server: &PgConnectOptions) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-            let counts = Arc::new(Counts::default());
-            let options = server
-                .clone()
-                .socket(folder.path())
-                .port(5432)
-                .ssl_mode(PgSslMode::Disable);
-            let (server, counted) = (server.clone(), counts.clone());
-            tokio::spawn(async move {
-                while let Ok((client, _)) = listener.accept().await {
-                    counted.connections.fetch_add(1, Ordering::SeqCst);
-                    tokio::spawn(serve(client, server.clone(), counted.clone()));
-                }
-            });
-            Self {
-                options,
-                counts,
-                _folder: folder,
-            }
-        }
-
-        pub(super) fn options(&self) -> PgConnectOptions {
-            self.options.clone()
-        }
-
-        pub(super) fn connections(&self) -> usize {
-            self.counts.connections.load(Ordering::SeqCst)
-        }
-
-        /// Simple queries and prepared executions.
-        pub(super) fn statements(&self) -> usize {
-            self.counts.statements.load(Ordering::SeqCst)
-        }
-    }
-
-    async fn serve(client: UnixStream, server: PgConnectOptions, counts: Arc<Counts>) {
-        let (mut from_client, mut to_client) = client.into_split();
-        let folder = server
-            .get_socket()
-            .cloned()
-            .unwrap_or_else(|| server.get_host().into());
-        if folder.is_absolute() {
-            let path = folder.join(format!(".s.PGSQL.{}", server.get_port()));
-            let upstream = UnixStream::connect(path).await.unwrap();
-            let (mut from_server, to_server) = upstream.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-            count(&mut from_client, to_server, &counts).await;
-        } else {
-            let address = (server.get_host().to_owned(), server.get_port());
-            let upstream = TcpStream::connect(address).await.unwrap();
-            let (mut from_server, to_server) = upstream.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
-            count(&mut from_client, to_server, &counts).await;
-        }
-    }
-
-    /// Passes messages on; the first one, the start, has no kind.
-    async fn count(
-        from: &mut (impl AsyncReadExt + Unpin),
-        mut to: impl AsyncWriteExt + Unpin,
-        counts: &Counts,
-    ) {
-        let mut started = false;
-        loop {
-            let mut head = Vec::new();
-            if started {
-                let Ok(kind) = from.read_u8().await else {
-                    return;
-                };
-                // Query, and Execute of a prepared statement.
-                if matches!(kind, b'Q' | b'E') {
-                    counts.statements.fetch_add(1, Ordering::SeqCst);
-                }
-                head.push(kind);
-            }
-            let Ok(length) = from.read_u32().await else {
-                return;
-            };
-            head.extend(length.to_be_bytes());
-            let mut body = vec![0; length as usize - 4];
-            if from.read_exact(&mut body).await.is_err() {
-                return;
-            }
-            head.extend(body);
-            if to.write_all(&head).await.is_err() {
-                return;
-            }
-            started = true;
-        }
-    }
+#[tokio::test]
+async fn no_tenant_is_touched_while_what_they_share_cannot_come_to_head() {
+    let database = TestDatabase::new().await;
+    let old = fleet(&database, set([NOTES])).await;
+    create(&old, "acme").await;
+    let bad = unprepared(&database, set(["SELECT nothing"]), set([NOTES, TAGS])).await;
+    let mut events = Vec::new();
+    let report = bad
+        .migrate(Selection::all(), jobs(1), |event| events.push(event))
+        .await
+        .unwrap();
+    assert!(matches!(report.shared, Some(Outcome::Failed(_))));
+    assert!(report.tenants.is_empty() && !report.is_complete());
+    assert!(matches!(
+        events[..],
+        [
+            MigrateEvent::Planned { pending: 1, .. },
+            MigrateEvent::Shared(Outcome::Failed(_))
+        ]
+    ));
+    let mut superuser = database.superuser().await;
+    let failed = "tenancy.migration_runs WHERE failed = 1 AND applied = 0 \
+                  AND finished_at IS NOT NULL";
+    assert_eq!(count(&mut superuser, failed).await, 1);
+    assert!(old.status().await.unwrap().is_at_head());
 }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use sqlx::ConnectOptions;
 use tenancy_core::{Status, Tenant, TenantResource};
-use tenancy_sqlx::{DomainRole, ErrorKind, Fleet, MigrationSet, NewTenant, ProvisionEvent};
+use tenancy_sqlx::{
+    DomainRole, ErrorKind, Fleet, MigrationSet, NewTenant, ProvisionEvent, Selection,
+};
 
 use crate::support::*;
 
@@ -95,7 +97,7 @@ async fn tables_of_later_migrations_are_open_to_the_application_too() {
     create(&first, "acme").await;
     let later = fleet(&database, set([NOTES, TAGS])).await;
     let report = later
-        .migrate(tenancy_sqlx::Selection::all(), jobs(1), |_| {})
+        .migrate(Selection::all(), jobs(1), |_| {})
         .await
         .unwrap();
     assert_eq!(report.applied(), 1);
@@ -468,4 +470,18 @@ async fn a_tenant_has_one_primary_domain_and_a_domain_one_tenant() {
         error.kind(),
         ErrorKind::Core(tenancy_core::ErrorKind::NotFound)
     );
+}
+
+#[tokio::test]
+async fn every_operation_can_be_awaited_in_a_task_of_its_own() {
+    fn sendable<F: Future + Send>(_: &F) {}
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let (name, host) = (slug("acme"), domain("a.example"));
+    sendable(&fleet.prepare());
+    sendable(&fleet.create(NewTenant::new(name.clone()), |_| {}));
+    sendable(&fleet.add_domain(&name, &host, DomainRole::Alias));
+    sendable(&fleet.migrate(Selection::all(), jobs(2), |_| {}));
+    sendable(&fleet.status());
+    sendable(&fleet.tenants());
 }

@@ -1,11 +1,12 @@
 //! What the application sees of the fleet, and how soon.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use tenancy_core::testing::{StoreFixture, store_contract};
-use tenancy_core::{Domain, Error, Identifier, Status, Tenant, TenantId, TenantStore};
+use tenancy_core::{CachedStore, Domain, Error, Identifier, Status, Tenant, TenantId, TenantStore};
 use tenancy_sqlx::{
     Database, DomainRole, NewTenant, PgTenantStore, PoolSettings, TenantChange, TenantChanges,
 };
@@ -215,4 +216,43 @@ async fn a_create_that_fails_tells_nobody() {
     })
     .await;
     assert!(matches!(&news[1], TenantChange::Tenant { slugs, .. } if slugs == &[slug("good")]));
+}
+
+#[tokio::test]
+async fn a_host_that_was_just_asked_for_in_vain_answers_once_its_tenant_is_there() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let cache = CachedStore::new(store(&database).await)
+        .ttl(HOUR)
+        .negative_ttl(HOUR);
+    let (listening, mut listens) = tokio::sync::mpsc::unbounded_channel();
+    let _handle = PgTenantStore::listen(database.app_options(), {
+        let cache = cache.clone();
+        move |change| {
+            if let TenantChange::Tenant { id, .. } = change {
+                cache.invalidate(&id);
+            } else {
+                cache.clear();
+                listening.send(()).unwrap();
+            }
+        }
+    });
+    listens.recv().await;
+    let host = Identifier::Domain(domain("new.example"));
+    let loads = || cache.stats().loads;
+    for _ in 0..3 {
+        assert_eq!(cache.find(&host).await.unwrap(), None);
+    }
+    assert_eq!(loads(), 1);
+
+    let new = NewTenant::new(slug("new")).domain(domain("new.example"));
+    let tenant = fleet.create(new, |_| {}).await.unwrap();
+    let found = eventually("the answer", async || cache.find(&host).await.unwrap()).await;
+    assert_eq!(*found, tenant);
+    let before = loads();
+    for _ in 0..100 {
+        assert!(cache.find(&host).await.unwrap().is_some());
+    }
+    assert_eq!(loads(), before);
 }

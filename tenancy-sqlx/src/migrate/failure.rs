@@ -1,0 +1,123 @@
+//! Why a turn of the runner was given up.
+
+use super::migration::Migration;
+use super::report::{MigrationFailure, Position};
+use crate::error::{Error, ErrorKind, kind_of};
+
+/// Why a turn was given up.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    version: Option<i64>,
+    file: Option<String>,
+    position: Option<Position>,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Server(sqlx::Error),
+    Ours(Error),
+}
+
+impl Failure {
+    pub(super) fn of(error: Error) -> Self {
+        Self {
+            version: None,
+            file: None,
+            position: None,
+            cause: Cause::Ours(error),
+        }
+    }
+
+    pub(super) fn other(message: &'static str) -> Self {
+        Self::of(Error::new(ErrorKind::SchemaMismatch, message))
+    }
+
+    /// What the server said, about `migration` and a place in it if they are known.
+    pub(super) fn server(
+        error: sqlx::Error,
+        migration: Option<&Migration>,
+        position: Option<Position>,
+    ) -> Self {
+        Self {
+            version: migration.map(Migration::version),
+            file: migration.map(Migration::file_name),
+            position,
+            cause: Cause::Server(error),
+        }
+    }
+
+    pub(super) fn migration(migration: Option<&Migration>, message: String) -> Self {
+        Self {
+            version: migration.map(Migration::version),
+            file: migration.map(Migration::file_name),
+            ..Self::of(Error::new(ErrorKind::SchemaMismatch, message))
+        }
+    }
+
+    fn sqlstate(&self) -> Option<String> {
+        let Cause::Server(error) = &self.cause else {
+            return None;
+        };
+        Some(error.as_database_error()?.code()?.into_owned())
+    }
+
+    /// Whether somebody else held a lock, so that trying again makes sense.
+    pub(super) fn is_contention(&self) -> bool {
+        self.sqlstate()
+            .is_some_and(|code| matches!(&*code, "55P03" | "40P01" | "40001"))
+    }
+
+    /// The failure as the connection's own, when nothing can follow on it.
+    pub(super) fn lost_connection(&self) -> Option<Error> {
+        let Cause::Server(error) = &self.cause else {
+            return None;
+        };
+        error
+            .as_database_error()
+            .is_none()
+            .then(|| Error::new(ErrorKind::Unavailable, error.to_string()))
+    }
+
+    /// The failure as a report carries it.
+    pub(crate) fn report(&self) -> MigrationFailure {
+        MigrationFailure {
+            version: self.version,
+            file: self.file.clone(),
+            sqlstate: self.sqlstate(),
+            message: match &self.cause {
+                Cause::Server(error) => match error.as_database_error() {
+                    Some(database) => database.message().to_owned(),
+                    None => error.to_string(),
+                },
+                Cause::Ours(error) => error.to_string(),
+            },
+            position: self.position,
+        }
+    }
+
+    /// The failure as an error that names the file and the place.
+    pub(crate) fn into_error(self) -> Error {
+        let message = self.report().to_string();
+        match self.cause {
+            Cause::Ours(error) => Error::new(error.kind(), message).with_source(error),
+            Cause::Server(error) => {
+                let kind = match error.as_database_error() {
+                    // A migration that breaks a constraint is no conflict of the caller's.
+                    Some(_) => match kind_of(&error) {
+                        ErrorKind::Conflict => ErrorKind::Constraint,
+                        kind => kind,
+                    },
+                    None => ErrorKind::Unavailable,
+                };
+                Error::new(kind, message).with_source(error)
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::server(error, None, None)
+    }
+}

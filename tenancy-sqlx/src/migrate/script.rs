@@ -1,0 +1,153 @@
+//! Pending migrations and their ledger entries as one message, and whose fault it is when that
+//! fails.
+
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
+use sqlx::{AssertSqlSafe, Either, Row};
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::ledger::{self, Scope};
+use super::migration::Migration;
+use super::report::Position;
+use crate::search_path;
+
+/// Pending migrations and their ledger entries as one message.
+#[derive(Debug)]
+pub(crate) struct Script<'a> {
+    text: String,
+    /// The schema that must be current after each migration.
+    schema: Option<&'a str>,
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug)]
+struct Part<'a> {
+    migration: &'a Migration,
+    /// Where it begins in the text, in characters.
+    start: usize,
+}
+
+impl<'a> Script<'a> {
+    /// Joins `pending` after `preamble`, which is SQL of the framework's own.
+    pub(crate) fn new(
+        preamble: String,
+        scope: &'a Scope,
+        pending: &[&'a Migration],
+        run: Uuid,
+    ) -> Self {
+        let mut text = preamble;
+        if !text.is_empty() {
+            text.push_str(";\n");
+        }
+        text.push_str(&path(scope));
+        text.push_str(";\n");
+        let mut parts = Vec::with_capacity(pending.len());
+        let mut characters = text.chars().count();
+        for migration in pending {
+            parts.push(Part {
+                migration,
+                start: characters,
+            });
+            let from = text.len();
+            text.push_str(migration.sql());
+            // The line end closes a comment that the file ends with.
+            text.push_str("\n;\n");
+            text.push_str(&ledger::entry(scope, migration, run));
+            text.push_str(";\n");
+            characters += text[from..].chars().count();
+        }
+        Self {
+            text,
+            schema: match scope {
+                Scope::Framework => None,
+                Scope::Shared => Some("public"),
+                Scope::Tenant(target) => Some(target.schema.as_str()),
+            },
+            parts,
+        }
+    }
+
+    /// Names the migration that `error` belongs to, after `done` were finished.
+    fn blame(&self, error: sqlx::Error, done: usize) -> Failure {
+        let offset = error
+            .as_database_error()
+            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+            .and_then(|error| match error.position() {
+                Some(PgErrorPosition::Original(position)) => position.checked_sub(1),
+                _ => None,
+            });
+        // A syntax error anywhere stops the message before its first statement.
+        let part = match offset {
+            Some(offset) => self.parts.iter().rev().find(|part| part.start <= offset),
+            None => self.parts.get(done),
+        };
+        let position = part.zip(offset).and_then(|(part, offset)| {
+            let before = offset - part.start;
+            let sql = part.migration.sql();
+            (before <= sql.chars().count()).then(|| place(sql, before))
+        });
+        Failure::server(error, part.map(|part| part.migration), position)
+    }
+}
+
+/// Sends `script` inside the open transaction and verifies where each migration left the path.
+pub(crate) async fn apply(
+    connection: &mut PgConnection,
+    script: &Script<'_>,
+) -> Result<(), Failure> {
+    let mut steps = sqlx::raw_sql(AssertSqlSafe(script.text.clone())).fetch_many(connection);
+    let mut done = 0;
+    loop {
+        let row = match steps.try_next().await {
+            Ok(None) => break,
+            Ok(Some(Either::Left(_))) => continue,
+            Ok(Some(Either::Right(row))) => row,
+            Err(error) => return Err(script.blame(error, done)),
+        };
+        let Ok(version) = row.try_get::<i64, _>("tenancy_version") else {
+            continue;
+        };
+        let schema: Option<&str> = row.try_get("tenancy_schema")?;
+        if script.schema.is_some() && schema != script.schema {
+            return Err(Failure::migration(
+                script.parts.get(done).map(|part| part.migration),
+                format!(
+                    "the path was left at {} instead of {}: remove what changes it",
+                    schema.unwrap_or("no schema"),
+                    script.schema.unwrap_or_default(),
+                ),
+            ));
+        }
+        if script.parts.get(done).map(|part| part.migration.version()) != Some(version) {
+            return Err(Failure::other("the ledger was written by a migration"));
+        }
+        done += 1;
+    }
+    if done == script.parts.len() {
+        return Ok(());
+    }
+    Err(Failure::other("the server ended the script early"))
+}
+
+/// Scopes the open transaction to where the migrations of `scope` belong.
+pub(super) fn path(scope: &Scope) -> String {
+    match scope {
+        Scope::Tenant(target) => search_path::set_local(&target.schema),
+        _ => search_path::set_local_shared().to_owned(),
+    }
+}
+
+/// The line and column of the character that `before` others precede.
+fn place(sql: &str, before: usize) -> Position {
+    let mut position = Position { line: 1, column: 1 };
+    for c in sql.chars().take(before) {
+        if c == '\n' {
+            position.line += 1;
+            position.column = 1;
+        } else {
+            position.column += 1;
+        }
+    }
+    position
+}
