@@ -73,8 +73,8 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
     let migrations = Migrations {
-        shared: MigrationSet::read(&cli.migrations.join("shared"))?,
-        tenant: MigrationSet::read(&cli.migrations.join("tenant"))?,
+        shared: MigrationSet::read(cli.migrations.join("shared"))?,
+        tenant: MigrationSet::read(cli.migrations.join("tenant"))?,
     };
     let fleet = Fleet::connect(owner, login, migrations).await?;
     fleet.prepare().await?;
