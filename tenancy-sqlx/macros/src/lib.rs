@@ -18,7 +18,7 @@ use tenancy_qualify::{Kind, Refusal, Statement};
 /// The result is a `&'static TenantSql<Read>` or a `&'static TenantSql<Write>`, which a tenant's
 /// database door runs. A statement that could leave the tenant's schema does not compile.
 ///
-/// ```ignore
+/// ```text
 /// let one = tenant_sql!("SELECT id, title FROM blogs WHERE id = $1");
 /// let add = tenant_sql!("INSERT INTO blogs (title) VALUES ($1) RETURNING id");
 /// ```
@@ -26,7 +26,7 @@ use tenancy_qualify::{Kind, Refusal, Statement};
 /// A few forms of PostgreSQL are unknown to the parser. With `raw` the statement names every
 /// table as `tenant.x` itself and is checked by its tokens:
 ///
-/// ```ignore
+/// ```text
 /// let lock = tenant_sql!(raw "SELECT id FROM tenant.blogs WHERE id = $1 FOR NO KEY UPDATE");
 /// ```
 ///

@@ -141,17 +141,21 @@ impl EmbeddedPg {
     /// [`Configuration`](crate::ErrorKind::Configuration) while the server runs, or when
     /// something cannot be removed.
     pub async fn erase(options: EmbeddedOptions) -> Result<(), Error> {
-        blocking(move || {
-            if !options.data_dir.exists() {
-                return Ok(());
+        if !options.data_dir.exists() {
+            return Ok(());
+        }
+        let folder = blocking(move || DataFolder::open(&options)).await?;
+        match Holder::of(&folder).await? {
+            Holder::Us(lock) => {
+                blocking(move || {
+                    folder.erase()?;
+                    drop(lock);
+                    Ok(())
+                })
+                .await
             }
-            let folder = DataFolder::open(&options)?;
-            let Some(_lock) = folder.lock()? else {
-                return Err(already_runs(&folder));
-            };
-            folder.erase()
-        })
-        .await
+            Holder::Server(_) => Err(already_runs(&folder)),
+        }
     }
 
     /// The restricted login of the application; its default path is empty in this database.
@@ -222,26 +226,11 @@ impl EmbeddedPg {
             let options = options.clone();
             blocking(move || DataFolder::open(&options)).await?
         };
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        let lock = loop {
-            if let Some(lock) = folder.lock()? {
-                break lock;
-            }
-            if let Some(state) = ServerState::read(folder.path())
-                && state.answers().await
-            {
-                return match running {
-                    Running::Refuse => Err(already_runs(&folder)),
-                    Running::Attach => Self::attach(state, options.database).await,
-                };
-            }
-            // Another process is about to start the server, or it is about to stop.
-            if Instant::now() > deadline {
-                return Err(already_runs(&folder));
-            }
-            tokio::time::sleep(GLANCE).await;
-        };
-        Self::launch(folder, lock, options).await
+        match (Holder::of(&folder).await?, running) {
+            (Holder::Us(lock), _) => Self::launch(folder, lock, options).await,
+            (Holder::Server(_), Running::Refuse) => Err(already_runs(&folder)),
+            (Holder::Server(state), Running::Attach) => Self::attach(state, options.database).await,
+        }
     }
 
     async fn attach(mut state: ServerState, database: String) -> Result<Self, Error> {
@@ -301,6 +290,37 @@ impl EmbeddedPg {
             state,
             held: Some(held),
         })
+    }
+}
+
+/// Who has a data folder.
+enum Holder {
+    /// This call, for as long as the file is open.
+    Us(File),
+    /// A server that answers.
+    Server(ServerState),
+}
+
+impl Holder {
+    /// Takes the folder's lock, or finds the server that runs on it. A lock that is held without
+    /// a server is waited for: a process is about to start one, or it is about to stop, or a
+    /// child that another thread is starting has a copy of the lock until it is its program.
+    async fn of(folder: &DataFolder) -> Result<Self, Error> {
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            if let Some(lock) = folder.lock()? {
+                return Ok(Self::Us(lock));
+            }
+            if let Some(state) = ServerState::read(folder.path())
+                && state.answers().await
+            {
+                return Ok(Self::Server(state));
+            }
+            if Instant::now() > deadline {
+                return Err(already_runs(folder));
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 }
 

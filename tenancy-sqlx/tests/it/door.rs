@@ -192,7 +192,8 @@ async fn a_killed_server_process_is_an_error_once_and_then_replaced() {
     let db = world.tenant(&world.database(1).await, "acme");
     let kill = || {
         world.run_as_admin(format!(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{}'",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = current_database() AND usename = '{}'",
             world.login
         ))
     };
@@ -306,17 +307,18 @@ fn a_transaction_dropped_on_a_thread_without_a_runtime_is_rolled_back() {
 #[test]
 fn a_broken_transaction_can_be_dropped_on_a_thread_without_a_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (db, tx) = runtime.block_on(async {
+    let (_world, db, tx) = runtime.block_on(async {
         let world = World::new().await;
         let db = world.tenant(&world.database(1).await, "acme");
         let mut tx = db.begin().await.unwrap();
         let kill = format!(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{}'",
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
+             WHERE datname = current_database() AND usename = '{}'",
             world.login
         );
         world.run_as_admin(kill).await;
         tx.query(TITLES).fetch_all().await.unwrap_err();
-        (db, tx)
+        (world, db, tx)
     });
     let dropped = std::thread::spawn(move || drop(tx)).join();
     assert!(dropped.is_ok());

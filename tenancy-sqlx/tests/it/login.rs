@@ -58,7 +58,8 @@ async fn a_login_that_gets_a_path_later_is_refused_on_its_next_connection() {
     db.query(TITLES).fetch_all().await.unwrap();
     let spoil = format!(
         "ALTER ROLE {0} IN DATABASE {1} SET search_path = public;
-         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{0}'",
+         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE datname = current_database() AND usename = '{0}'",
         world.login,
         world.admin.get_database().unwrap()
     );

@@ -5,7 +5,6 @@
 
 mod cancel;
 mod door;
-#[cfg(feature = "axum")]
 mod extract;
 mod leak;
 mod login;

@@ -1,16 +1,12 @@
-//! A PostgreSQL for the tests: the one of `TEST_DATABASE_URL`, or a private one that ends with the
-//! test process.
+//! A database for each test, with three tenants that have the same ids.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+use tenancy_sqlx::testing::TestDatabase;
 use tenancy_sqlx::{Database, PoolSettings, TenantDb};
 
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
@@ -24,28 +20,15 @@ pub(crate) struct World {
     pub(crate) app: PgConnectOptions,
     pub(crate) login: String,
     tenants: Vec<Arc<Tenant>>,
+    _database: TestDatabase,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "door_{}_{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let login = format!("{name}_app");
-        let server = server();
-        let mut postgres = connect(&server).await;
-        run(&mut postgres, format!("CREATE DATABASE {name}")).await;
-        let setup = format!(
-            "CREATE ROLE {login} LOGIN NOSUPERUSER PASSWORD 'app';
-             ALTER ROLE {login} IN DATABASE {name} SET search_path = '';"
-        );
-        run(&mut postgres, setup).await;
-
-        let admin = server.clone().database(&name);
-        let mut connection = connect(&admin).await;
+        let database = TestDatabase::new().await;
+        let app = database.app_options();
+        let login = app.get_username().to_owned();
+        let mut connection = database.superuser().await;
         for schema in TENANTS {
             let setup = format!(
                 "CREATE SCHEMA {schema};
@@ -63,10 +46,11 @@ impl World {
             Arc::new(Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active))
         };
         Self {
-            app: admin.clone().username(&login).password("app"),
-            admin,
+            app,
+            admin: database.superuser_options().disable_statement_logging(),
             login,
             tenants: TENANTS.into_iter().map(tenant).collect(),
+            _database: database,
         }
     }
 
@@ -98,7 +82,7 @@ impl World {
     }
 
     pub(crate) async fn admin(&self) -> PgConnection {
-        connect(&self.admin).await
+        self.admin.connect().await.unwrap()
     }
 
     pub(crate) async fn run_as_admin(&self, sql: impl Into<String>) {
@@ -108,7 +92,8 @@ impl World {
     /// How many of the application's server processes satisfy `condition` now.
     pub(crate) async fn backends(&self, condition: &str) -> i64 {
         let sql = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE usename = '{}' AND {condition}",
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND usename = '{}' AND {condition}",
             self.login
         );
         sqlx::query_scalar(AssertSqlSafe(sql))
@@ -120,7 +105,8 @@ impl World {
     /// The one server process that the application has, once those it closed have ended.
     pub(crate) async fn backend(&self) -> i32 {
         let sql = format!(
-            "SELECT pid FROM pg_stat_activity WHERE usename = '{}'",
+            "SELECT pid FROM pg_stat_activity
+             WHERE datname = current_database() AND usename = '{}'",
             self.login
         );
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -151,139 +137,6 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: String) {
         .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
         .await
         .unwrap();
-}
-
-/// Connects, waiting for a server that is still starting.
-async fn connect(options: &PgConnectOptions) -> PgConnection {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        match options.connect().await {
-            Ok(connection) => return connection,
-            Err(error) => assert!(Instant::now() < deadline, "no server: {error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn server() -> PgConnectOptions {
-    static SERVER: OnceLock<PgConnectOptions> = OnceLock::new();
-    let start = || match std::env::var("TEST_DATABASE_URL") {
-        Ok(url) => url.parse().unwrap(),
-        Err(_) => start(),
-    };
-    SERVER
-        .get_or_init(start)
-        .clone()
-        .disable_statement_logging()
-}
-
-fn start() -> PgConnectOptions {
-    let bin = binaries();
-    let dir = tempfile::Builder::new()
-        .prefix("door")
-        .tempdir_in("/tmp")
-        .unwrap()
-        .keep();
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    let command = |program: PathBuf| {
-        let mut command = if root {
-            let mut command = Command::new("setpriv");
-            command.args([
-                "--reuid=postgres",
-                "--regid=postgres",
-                "--init-groups",
-                "--",
-            ]);
-            command.arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
-        command.current_dir("/");
-        command
-    };
-    if root {
-        let chown = Command::new("chown").arg("postgres").arg(&dir).status();
-        assert!(chown.unwrap().success());
-    }
-    let data = dir.join("data");
-    let made = command(bin.join("initdb"))
-        .arg("-D")
-        .arg(&data)
-        .args([
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-        ])
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-
-    // The shell ends the server when its standard input ends, and that is when this process does.
-    let script = r#"dir=$1; shift
-        "$@" </dev/null >"$dir/log" 2>&1 & p=$!
-        trap 'kill -INT $p' TERM INT; cat >/dev/null; kill -INT $p; wait $p; rm -rf "$dir""#;
-    #[allow(
-        clippy::zombie_processes,
-        reason = "it outlives this process by a moment"
-    )]
-    let mut child = command("/bin/sh".into())
-        .args(["-c", script, "sh"])
-        .arg(&dir)
-        .arg(bin.join("postgres"))
-        .arg("-D")
-        .arg(&data)
-        .arg("-k")
-        .arg(&dir)
-        .args([
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-            "-c",
-            "max_connections=100",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lifeline = child.stdin.take().unwrap();
-    lifeline.flush().unwrap();
-    // Held open until the process ends.
-    std::mem::forget(lifeline);
-    PgConnectOptions::new_without_pgpass()
-        .socket(&dir)
-        .username("postgres")
-        .database("postgres")
-}
-
-fn binaries() -> PathBuf {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let version = path.file_name()?.to_str()?.parse().ok()?;
-            Some((version, path.join("bin")))
-        })
-        .filter(|(_, bin)| bin.join("postgres").exists())
-        .collect();
-    versions.sort();
-    versions
-        .pop()
-        .map(|(_, bin)| bin)
-        .or_else(|| Some(Path::new("/usr/local/bin").to_owned()))
-        .expect("PostgreSQL is installed, or TEST_DATABASE_URL is set")
 }
 
 /// What tests draw lots with: the same every time.

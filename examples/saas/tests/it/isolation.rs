@@ -143,8 +143,8 @@ async fn repeated_requests_ask_for_their_tenant_once() {
         .await
         .unwrap();
     let (unknown, _) = site.server.get("two.localhost", "/api/blogs/").await;
-    assert_eq!(
-        unknown, 503,
+    assert!(
+        unknown >= 500,
         "the revocation has no effect, so this test proves nothing"
     );
     for _ in 0..50 {
