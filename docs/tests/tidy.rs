@@ -391,3 +391,58 @@ fn the_book_lists_every_page_and_compiles_those_with_rust() {
     }
     none(findings);
 }
+
+#[test]
+fn every_problem_code_is_in_the_reference() {
+    let source = read(&root().join("tenancy-core/src/problem.rs"));
+    let page = read(&root().join("docs/book/reference/problems.md"));
+    let codes: Vec<&str> = source
+        .split('"')
+        .collect::<Vec<_>>()
+        .windows(2)
+        .filter(|pair| {
+            pair[1]
+                .trim_start_matches([',', ' ', '\n'])
+                .starts_with("StatusCode::")
+        })
+        .map(|pair| pair[0])
+        .collect();
+    assert!(
+        codes.len() > 10,
+        "found only {codes:?}: the search is broken"
+    );
+    none(
+        codes
+            .iter()
+            .filter(|code| !page.contains(&format!("| `{code}` |")))
+            .map(|code| format!("docs/book/reference/problems.md: {code} is missing"))
+            .collect(),
+    );
+}
+
+#[test]
+fn every_setting_is_in_the_example_and_in_the_reference() {
+    let source = read(&root().join("examples/saas/src/settings/mod.rs"));
+    let example = read(&root().join(".env.example"));
+    let page = read(&root().join("docs/book/reference/settings.md"));
+    let names: Vec<&str> = source
+        .split('"')
+        .filter(|text| text.len() > 4 && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
+        .collect();
+    assert!(
+        names.len() > 8,
+        "found only {names:?}: the search is broken"
+    );
+    let mut findings = Vec::new();
+    for name in names {
+        if !example.contains(&format!("{name}=")) {
+            findings.push(format!(".env.example: {name} is missing"));
+        }
+        if !page.contains(&format!("`{name}`")) {
+            findings.push(format!(
+                "docs/book/reference/settings.md: {name} is missing"
+            ));
+        }
+    }
+    none(findings);
+}

@@ -92,6 +92,14 @@ struct Held {
     _lock: File,
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        // A server that is about to stop still answers for a moment, and nobody should take it
+        // for one that runs.
+        ServerState::disown(self.folder.path());
+    }
+}
+
 /// What to do about a server that already runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Running {
@@ -312,6 +320,7 @@ impl Holder {
                 return Ok(Self::Us(lock));
             }
             if let Some(state) = ServerState::read(folder.path())
+                && state.is_held()
                 && state.answers().await
             {
                 return Ok(Self::Server(state));

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::failure::{configuration, io_at};
 use super::state::ServerState;
@@ -63,6 +64,22 @@ pub(super) fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process(pid, signal);
     }
+}
+
+/// Whether a process is there; one that has ended and waits for its parent to notice is not.
+pub(super) fn is_alive(pid: u32) -> bool {
+    if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The name before the state is in brackets and may hold anything.
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+        return !state.starts_with(['Z', 'X']);
+    }
+    // Where there is no such file, or no such folder: ask the system.
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| {
+            test_kill_process(pid).map_or_else(|error| error == Errno::PERM, |()| true)
+        })
 }
 
 fn remove(path: &Path) -> Result<(), Error> {

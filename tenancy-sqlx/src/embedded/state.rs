@@ -9,9 +9,13 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::failure::{configuration, io_at};
+use super::postmaster;
 use crate::Error;
 
 const FILE: &str = "server.json";
+
+/// The owner of a server that was let go of.
+const NOBODY: u32 = 0;
 
 /// The content of `server.json`: written when the server is ready, and believed by nobody
 /// until the server has answered.
@@ -44,6 +48,24 @@ impl ServerState {
         fs::write(&draft, text)
             .and_then(|()| fs::rename(&draft, &path))
             .map_err(|error| io_at("write", &path, error))
+    }
+
+    /// Says that nobody holds the server's life any more. That may fail: then the server is
+    /// believed to run until it has stopped.
+    pub(super) fn disown(folder: &Path) {
+        if let Some(state) = Self::read(folder) {
+            let _ = Self {
+                owner: NOBODY,
+                ..state
+            }
+            .write(folder);
+        }
+    }
+
+    /// Whether the process that holds the server's life is there; a server without one is about
+    /// to stop, even while it still answers.
+    pub(super) fn is_held(&self) -> bool {
+        self.owner != NOBODY && postmaster::is_alive(self.owner)
     }
 
     /// Removes it, and the socket's folder where the server could not do that itself.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::Executor;
 
-use crate::program::Site;
+use crate::program::{Site, until};
 
 #[tokio::test]
 async fn a_post_of_one_tenant_is_not_there_for_the_other() {
@@ -134,6 +134,13 @@ async fn fails_alone(site: &Site, id_of_two: &str) {
 #[tokio::test]
 async fn repeated_requests_ask_for_their_tenant_once() {
     let site = Site::new().await;
+    // News of a tenant say that the server listens, and what it forgets when it begins to listen
+    // is forgotten by then.
+    site.add_tenant("three").await;
+    until("news of the third tenant came", async || {
+        site.server.get("three.localhost", "/api/blogs/").await.0 == 200
+    })
+    .await;
     let (status, _) = site.server.get("one.localhost", "/api/blogs/").await;
     assert_eq!(status, 200);
     // From here on, asking the database who the tenant is would fail.

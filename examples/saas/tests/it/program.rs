@@ -178,16 +178,18 @@ impl Site {
     pub(crate) async fn with(change: impl Fn(&mut Command)) -> Self {
         let database = TestDatabase::new().await;
         for tenant in ["one", "two"] {
-            let domain = format!("{tenant}.localhost");
-            let made =
-                run(on(&database, saas()).args(["create_tenant", tenant, tenant, &domain])).await;
-            assert!(made.status.success(), "{}", stderr(&made));
+            add_tenant(&database, tenant).await;
         }
         let mut command = on(&database, saas());
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         change(&mut command);
         let server = Server::start(&mut command).await;
         Self { database, server }
+    }
+
+    /// Makes a tenant with the domain `NAME.localhost`, from another process.
+    pub(crate) async fn add_tenant(&self, name: &str) {
+        add_tenant(&self.database, name).await;
     }
 
     /// Writes a post and gives its id.
@@ -200,6 +202,12 @@ impl Site {
         assert_eq!(status, 201, "{blog}");
         blog["id"].as_str().unwrap().to_owned()
     }
+}
+
+async fn add_tenant(database: &TestDatabase, name: &str) {
+    let domain = format!("{name}.localhost");
+    let made = run(on(database, saas()).args(["create_tenant", name, name, &domain])).await;
+    assert!(made.status.success(), "{}", stderr(&made));
 }
 
 /// Lets `command` work on `database`, with the application's and the owner's logins.
