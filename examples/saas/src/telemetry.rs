@@ -26,7 +26,6 @@ type Flush = tracing_appender::non_blocking::WorkerGuard;
 
 /// Starts logging; a folder that cannot be written to costs the file, not the start.
 pub(crate) fn start(settings: &Settings) -> LogGuard {
-    let shown = settings.log_filter.as_str();
     let console = match settings.log_format {
         LogFormat::Pretty => fmt::layer()
             .with_target(false)
@@ -41,16 +40,15 @@ pub(crate) fn start(settings: &Settings) -> LogGuard {
                 .with_ansi(false)
                 .fmt_fields(FileFields::default())
                 .with_writer(writer);
-            (
-                Some(layer.with_filter(EnvFilter::new("info,tenancy=debug,saas=debug"))),
-                Some(guard),
-                None,
-            )
+            (Some(layer), Some(guard), None)
         }
         Err(error) => (None, None, Some(error)),
     };
+    // One filter for both: with one per layer, a program that only asks whether an event would be
+    // written, as sqlx does, makes the next one disappear.
     tracing_subscriber::registry()
-        .with(console.with_filter(EnvFilter::new(shown)))
+        .with(EnvFilter::new(&settings.log_filter))
+        .with(console)
         .with(file)
         .init();
     if let Some(error) = fault {

@@ -1,5 +1,6 @@
 //! How a command answers: text for people, one JSON document for programs, and an exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -56,9 +57,9 @@ impl Output {
         if self.json {
             let mut document = json!({ "schema_version": SCHEMA_VERSION });
             document[key] = serde_json::to_value(value).unwrap_or(Value::Null);
-            println!("{document:#}");
+            say(format_args!("{document:#}"));
         } else {
-            println!("{}", text().trim_end());
+            say(format_args!("{}", text().trim_end()));
         }
     }
 
@@ -73,6 +74,11 @@ impl Output {
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
+}
+
+/// Prints a line; a reader that left, such as `head`, has what it wanted.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// Rows under headings, as wide as the terminal lets them be.

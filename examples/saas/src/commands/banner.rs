@@ -1,5 +1,6 @@
 //! What a start prints: where to click, and which part uses what.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 
 use tenancy_core::Domain;
@@ -7,7 +8,6 @@ use tenancy_core::Domain;
 use crate::settings::Settings;
 
 /// Says where the demo's tenants are.
-#[expect(clippy::print_stdout, reason = "the banner is the command's output")]
 pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, tenants: &[Domain]) {
     let port = address.port();
     let mut lines = vec![
@@ -28,16 +28,20 @@ pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, ten
     lines.push(format!("  database  {database}"));
     lines.push(String::new());
     lines.push("Ctrl-C stops it and keeps the data; --reset starts anew.".to_owned());
-    println!("\n{}\n", lines.join("\n"));
+    say(&format!("\n{}\n", lines.join("\n")));
 }
 
 /// Says where the application listens.
-#[expect(clippy::print_stdout, reason = "the banner is the command's output")]
 pub(crate) fn serving(settings: &Settings, address: SocketAddr, database: &str) {
-    println!(
+    say(&format!(
         "saas {} listens on http://{} (public host {}), {database}",
         env!("CARGO_PKG_VERSION"),
         address,
         settings.base_domain,
-    );
+    ));
+}
+
+/// Prints to whoever listens; nobody is no reason to stop.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
