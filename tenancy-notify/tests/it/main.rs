@@ -2,19 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
-use std::sync::Arc;
-
 use futures_util::StreamExt;
-use tenancy_core::{Prefix, SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+use tenancy_core::Prefix;
+use tenancy_core::testing::context;
 use tenancy_notify::{Audience, Group};
 use uuid::Uuid;
-
-fn context(slug: &str) -> TenantContext {
-    let slug = Slug::parse(slug).unwrap();
-    let schema = SchemaName::from_slug(&slug).unwrap();
-    let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
-    TenantContext::new(Arc::new(tenant), "test").unwrap()
-}
 
 /// The Redis to talk to; without one the test says so, and on CI that is a failure.
 fn redis_url() -> Option<String> {

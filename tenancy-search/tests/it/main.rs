@@ -2,18 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use tenancy_core::{Prefix, SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+use tenancy_core::Prefix;
+use tenancy_core::testing::context;
 use tenancy_search::IndexName;
-
-fn context(slug: &str) -> TenantContext {
-    let slug = Slug::parse(slug).unwrap();
-    let schema = SchemaName::from_slug(&slug).unwrap();
-    let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
-    TenantContext::new(Arc::new(tenant), "test").unwrap()
-}
 
 /// The Elasticsearch to talk to; without one the test says so, and on CI that is a failure.
 fn elasticsearch_url() -> Option<String> {
