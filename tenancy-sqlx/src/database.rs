@@ -175,11 +175,6 @@ impl Database {
         self.pool.close().await;
     }
 
-    /// The pool, for the framework's own qualified statements.
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
-
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
     }

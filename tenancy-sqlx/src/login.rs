@@ -20,7 +20,8 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
          pg_catalog.current_setting('server_version'), \
          pg_catalog.quote_ident(session_user), \
          pg_catalog.quote_ident(pg_catalog.current_database()), \
-         pg_catalog.current_setting('is_superuser'); {}",
+         pg_catalog.current_setting('is_superuser'), \
+         pg_catalog.current_setting('standard_conforming_strings'); {}",
         search_path::LOGIN_PATH
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(question))
@@ -37,6 +38,7 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
     let login: String = about.try_get(2)?;
     let database: String = about.try_get(3)?;
     let superuser: String = about.try_get(4)?;
+    let strings: String = about.try_get(5)?;
     let path: String = path.try_get(0)?;
 
     if version.parse().unwrap_or(0) < OLDEST_SERVER {
@@ -52,6 +54,17 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
                 "the login {login} would look for unqualified names in {path:?}: run `{};` and \
                  connect again",
                 search_path::empty_login_path(&login, &database)
+            ),
+        ));
+    }
+    // Statements are checked as the standard reads their strings: with backslashes as themselves.
+    if strings != "on" {
+        return Err(Error::new(
+            ErrorKind::Configuration,
+            format!(
+                "the login {login} reads backslashes in strings as escapes: run `ALTER ROLE \
+                 {login} IN DATABASE {database} SET standard_conforming_strings = on;` and \
+                 connect again"
             ),
         ));
     }

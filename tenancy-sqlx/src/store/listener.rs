@@ -1,7 +1,7 @@
 //! Listens for news of tenants, for as long as its handle lives.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::task::JoinHandle;
@@ -58,10 +58,15 @@ async fn listen(direct: PgConnectOptions, on_change: impl Fn(TenantChange)) {
     loop {
         let error = match connect(&direct).await {
             Ok(listener) => {
-                wait = Duration::ZERO;
+                let connected = Instant::now();
                 // Only now: what was committed before cannot be missed by who asks from here on.
                 on_change(TenantChange::All);
-                hear(listener, &on_change).await
+                let error = hear(listener, &on_change).await;
+                // A peer that takes connections and drops them must not empty caches all the time.
+                if connected.elapsed() > LONGEST_WAIT {
+                    wait = Duration::ZERO;
+                }
+                error
             }
             Err(error) => error,
         };

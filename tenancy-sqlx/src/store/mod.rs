@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::{AssertSqlSafe, Row};
 use tenancy_core::{Identifier, Tenant, TenantId, TenantStore};
+use tokio::sync::Semaphore;
 
 use crate::database::Database;
 use crate::migrate::ledger::{explain, parsed};
@@ -27,14 +28,21 @@ pub(crate) const TENANT: &str = "SELECT t.id, t.slug, t.schema_name, t.name, t.d
 /// Put the core's cached store in front of it, and let [`PgTenantStore::listen`] keep that fresh.
 #[derive(Debug, Clone)]
 pub struct PgTenantStore {
-    pool: PgPool,
+    database: Database,
+    /// Names that nobody has come from strangers, as many as they like: however many wait, they
+    /// leave the other connections to the tenants.
+    turns: Arc<Semaphore>,
 }
+
+/// How many connections questions may have at a time.
+const TURNS: usize = 2;
 
 impl PgTenantStore {
     /// Asks through the application's own connections.
     pub fn new(database: &Database) -> Self {
         Self {
-            pool: database.pool().clone(),
+            database: database.clone(),
+            turns: Arc::new(Semaphore::new(TURNS)),
         }
     }
 }
@@ -67,7 +75,23 @@ impl TenantStore for PgTenantStore {
             Identifier::Id(id) => query.bind(id.as_uuid()),
             _ => query,
         };
-        let row = query.fetch_optional(&self.pool).await.map_err(explain)?;
+        // Never closed, so there is always a turn to come.
+        let _turn = self.turns.acquire().await;
+        let mut guard = self.database.checkout().await?;
+        // Unnamed, because the few that a cache lets through are not worth a place among the
+        // tenants' statements.
+        let answer = query
+            .persistent(false)
+            .fetch_optional(guard.begin_work())
+            .await;
+        if answer
+            .as_ref()
+            .err()
+            .is_none_or(|error| guard.failed(error))
+        {
+            guard.finished();
+        }
+        let row = answer.map_err(explain)?;
         Ok(row
             .as_ref()
             .map(tenant_from_row)

@@ -9,13 +9,22 @@ use crate::statements::*;
 
 #[tokio::test]
 async fn a_login_with_a_path_is_refused_until_the_named_statement_is_run() {
+    refused_until_mended("RESET search_path").await;
+}
+
+#[tokio::test]
+async fn a_login_that_reads_backslashes_as_escapes_is_refused_until_it_does_not() {
+    refused_until_mended("SET standard_conforming_strings = off").await;
+}
+
+async fn refused_until_mended(spoil: &str) {
     let world = World::new().await;
-    let reset = format!(
-        "ALTER ROLE {} IN DATABASE {} RESET search_path",
+    let spoil = format!(
+        "ALTER ROLE {} IN DATABASE {} {spoil}",
         world.login,
         world.admin.get_database().unwrap()
     );
-    world.run_as_admin(reset).await;
+    world.run_as_admin(spoil).await;
 
     let error = Database::connect(world.app.clone(), PoolSettings::default());
     let error = error.await.unwrap_err();
