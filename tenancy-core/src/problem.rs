@@ -336,7 +336,11 @@ impl From<&Error> for Problem {
     /// Keeps the message where the client caused the failure; our own failures stay in the log.
     fn from(error: &Error) -> Self {
         let code = error.code();
-        if code.status().is_server_error() || code == ProblemCode::TenantNotFound {
+        if code == ProblemCode::TenantNotFound {
+            // The same words for a tenant that never was and for one that was.
+            return Self::new(code).detail("no tenant answers here: check the address");
+        }
+        if code.status().is_server_error() {
             return Self::new(code);
         }
         Self::new(code).detail(error.to_string())

@@ -31,7 +31,11 @@ pub(crate) fn start(settings: &Settings) -> LogGuard {
             .with_target(false)
             .with_ansi(std::io::stdout().is_terminal())
             .boxed(),
-        LogFormat::Json => fmt::layer().json().flatten_event(true).boxed(),
+        LogFormat::Json => fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
     };
     let (file, guard, fault) = match debug_log(&settings.log_dir) {
         Ok(appender) => {
