@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod authority;
 mod health;
 mod http2;
 mod json;
