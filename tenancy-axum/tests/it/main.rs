@@ -13,6 +13,7 @@ mod problems;
 mod request_id;
 mod routes;
 mod server;
+mod slow;
 mod socket;
 mod trace;
 mod upgrade;
