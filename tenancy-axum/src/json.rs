@@ -21,7 +21,7 @@ use crate::problem::ApiError;
 /// |---|---|
 /// | no `content-type`, or one that is not JSON | 415 `unsupported_media_type` |
 /// | larger than the [limit](crate::BodyLimitLayer) | 413 `payload_too_large` |
-/// | too slow for the server's body timeout | 408 `request_timeout` |
+/// | too slow for the server's body timeout or deadline | 408 `request_timeout` |
 /// | not JSON | 400 `invalid_json` with line and column |
 /// | JSON that does not fit `T` | 422 `validation_failed` with the field as a JSON pointer |
 ///

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Extension;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use tenancy_core::{Resolver, TenantLayer};
 use tower_layer::Layer;
 
+use crate::authority::ResolvedBy;
 use crate::body_limit::BodyLimitLayer;
 use crate::catch_panic::CatchPanicLayer;
 use crate::dispatch::Dispatch;
@@ -128,11 +130,13 @@ impl Routes {
             public: self.public,
             tenant: self.tenant,
         };
+        let resolved_by = Extension(ResolvedBy(Arc::clone(&self.resolver)));
         let resolved = TenantLayer::new(self.resolver)
             .pass_failures()
             .layer(dispatch);
         self.universal
             .fallback_service(resolved)
+            .layer(resolved_by)
             .layer(BodyLimitLayer::new(self.body_limit))
             .layer(CatchPanicLayer)
             .layer(ProblemLayer)

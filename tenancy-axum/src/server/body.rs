@@ -9,24 +9,29 @@ use axum::BoxError;
 use axum::body::HttpBody;
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Fails with [`io::ErrorKind::TimedOut`] when the next piece takes longer than `timeout`; only
-/// the time in which somebody waits for it counts.
+use super::after;
+
+/// Fails with [`io::ErrorKind::TimedOut`] when the next piece takes longer than `timeout`, or all of
+/// them together longer than `left`; only the time in which somebody waits for one counts.
 pub(super) struct PacedBody {
     inner: Incoming,
     timeout: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
-    asked: bool,
+    left: Duration,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Since when somebody has been waiting for a piece.
+    since: Option<Instant>,
 }
 
 impl PacedBody {
-    pub(super) fn new(inner: Incoming, timeout: Duration) -> Self {
+    pub(super) fn new(inner: Incoming, timeout: Duration, deadline: Duration) -> Self {
         Self {
             inner,
             timeout,
-            waiting: None,
-            asked: false,
+            left: deadline,
+            alarm: None,
+            since: None,
         }
     }
 }
@@ -41,16 +46,18 @@ impl HttpBody for PacedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
-            this.asked = false;
+            if let Some(since) = this.since.take() {
+                this.left = this.left.saturating_sub(since.elapsed());
+            }
             return Poll::Ready(frame.map(|result| result.map_err(Into::into)));
         }
-        let timeout = this.timeout;
-        let waiting = this.waiting.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        if !this.asked {
-            this.asked = true;
-            waiting.as_mut().reset(Instant::now() + timeout);
+        let due = after(this.timeout.min(this.left));
+        let alarm = this.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if this.since.is_none() {
+            this.since = Some(Instant::now());
+            alarm.as_mut().reset(due);
         }
-        waiting.as_mut().poll(cx).map(|()| {
+        alarm.as_mut().poll(cx).map(|()| {
             Some(Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the body took too long to arrive",

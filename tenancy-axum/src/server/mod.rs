@@ -1,14 +1,15 @@
 //! A careful listener loop: slow, greedy and broken clients cost a bounded amount.
 
+mod activity;
 mod body;
 mod options;
 mod stream;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,8 +22,10 @@ use tenancy_core::PeerAddr;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tower_service::Service;
 
+use activity::{Activity, Verdict, WatchedBody};
 use body::PacedBody;
 pub use options::ServeOptions;
 use stream::Stream;
@@ -32,8 +35,12 @@ use stream::Stream;
 /// - A connection that has not sent a request's headers within the header timeout is closed; so
 ///   is one that stays idle that long between two HTTP/1 requests.
 /// - Headers above the limit are 431.
-/// - A body whose next piece does not come within the body timeout fails where it is read: 408 in
+/// - A body whose next piece does not come within the body timeout, or that keeps its reader waiting
+///   for longer than the body deadline altogether, fails where it is read: 408 in
 ///   [`Json`](crate::Json), and the connection is closed.
+/// - A client that takes nothing of an answer for the write timeout is cut.
+/// - An HTTP/2 connection without an open request is told goodbye after the idle timeout, and cut
+///   when it is still there a header timeout later.
 /// - When the most connections are open, new ones wait in the listener's backlog.
 /// - A failed `accept`, such as too many open files, is logged and tried again.
 /// - Every request has the client's address as a [`PeerAddr`] extension; forwarded headers count
@@ -41,8 +48,9 @@ use stream::Stream;
 /// - After `shutdown` nothing is accepted, idle connections are closed, requests in flight are
 ///   answered, and what is left after the drain time is cut.
 ///
-/// Upgraded connections, such as WebSockets, count as connections until they are dropped, and end
-/// themselves at shutdown: their handlers must watch for it.
+/// Upgraded connections, such as WebSockets, count as connections until they are dropped, may be
+/// idle as long as they like, and end themselves at shutdown: their handlers must watch for it. The
+/// write timeout holds for them too.
 ///
 /// # Errors
 ///
@@ -79,11 +87,11 @@ pub async fn serve(
             accepted = accept(&listener, &permits) => accepted,
         };
         open.spawn(connection(
-            Stream::new(stream, permit),
+            Stream::new(stream, options.write_timeout, permit),
             peer,
             app.clone(),
             Arc::clone(&builder),
-            (options.header_timeout, options.body_timeout),
+            options.clone(),
             stopped.clone(),
         ));
     }
@@ -158,25 +166,42 @@ async fn connection(
     peer: SocketAddr,
     app: Router,
     builder: Arc<auto::Builder<TokioExecutor>>,
-    (header_timeout, body_timeout): (Duration, Duration),
+    options: ServeOptions,
     mut stopped: watch::Receiver<()>,
 ) {
-    let asked = Arc::new(AtomicBool::new(false));
+    let activity = Arc::new(Activity::new(&options));
     let service = {
-        let asked = Arc::clone(&asked);
+        let activity = Arc::clone(&activity);
         service_fn(move |request: http::Request<Incoming>| {
-            asked.store(true, Ordering::Relaxed);
-            let mut request = request.map(|body| Body::new(PacedBody::new(body, body_timeout)));
+            let turn = activity.begin(request.version());
+            let connect = request.method() == http::Method::CONNECT;
+            let mut request = request.map(|body| {
+                Body::new(PacedBody::new(
+                    body,
+                    options.body_timeout,
+                    options.body_deadline,
+                ))
+            });
             request.extensions_mut().insert(PeerAddr(peer));
-            app.clone().call(request)
+            let answer = app.clone().call(request);
+            async move {
+                let response = answer.await?;
+                let Some(turn) = turn else {
+                    return Ok(response);
+                };
+                if connect && response.status().is_success() {
+                    turn.tunnel();
+                }
+                Ok::<_, Infallible>(response.map(|body| Body::new(WatchedBody::new(body, turn))))
+            }
         })
     };
     let mut connection =
         pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     // hyper's own header timeout starts when the first bytes have told HTTP/1 from HTTP/2, and
-    // HTTP/2 has none: this one covers a client that says nothing at all.
-    let mut patience = pin!(tokio::time::sleep(header_timeout));
-    let (mut waiting, mut stopping) = (true, false);
+    // HTTP/2 has none: this covers a client that says nothing at all, and every one of HTTP/2.
+    let mut patience = pin!(tokio::time::sleep(Duration::ZERO));
+    let (mut watching, mut stopping, mut leaving) = (true, false, false);
     loop {
         tokio::select! {
             biased;
@@ -190,12 +215,24 @@ async fn connection(
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = &mut patience, if waiting => {
-                waiting = false;
-                if !asked.load(Ordering::Relaxed) {
+            () = &mut patience, if watching => match activity.verdict() {
+                Verdict::Left => watching = false,
+                Verdict::Again(then) => patience.as_mut().reset(then),
+                Verdict::Idle if !leaving => {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                    patience.as_mut().reset(after(options.header_timeout));
+                }
+                Verdict::Silent | Verdict::Idle | Verdict::Stalled => {
+                    tracing::debug!(target: "tenancy.http", %peer, "a client was waited for too long");
                     return;
                 }
-            }
+            },
         }
     }
+}
+
+/// The moment when `time` has passed; "for ever" is a year.
+fn after(time: Duration) -> Instant {
+    Instant::now() + time.min(Duration::from_hours(365 * 24))
 }

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// | [`header_timeout`](Self::header_timeout) | 10 s |
 /// | [`header_bytes`](Self::header_bytes) | 16 KiB |
 /// | [`body_timeout`](Self::body_timeout) | 30 s |
+/// | [`body_deadline`](Self::body_deadline) | 120 s |
+/// | [`write_timeout`](Self::write_timeout) | 30 s |
+/// | [`idle_timeout`](Self::idle_timeout) | 60 s |
 /// | [`connections`](Self::connections) | 10,000 |
 /// | [`drain`](Self::drain) | 10 s |
 #[derive(Debug, Clone)]
@@ -18,6 +21,9 @@ pub struct ServeOptions {
     pub(super) header_timeout: Duration,
     pub(super) header_bytes: usize,
     pub(super) body_timeout: Duration,
+    pub(super) body_deadline: Duration,
+    pub(super) write_timeout: Duration,
+    pub(super) idle_timeout: Duration,
     pub(super) connections: usize,
     pub(super) drain: Duration,
 }
@@ -32,6 +38,9 @@ impl ServeOptions {
             header_timeout: Duration::from_secs(10),
             header_bytes: 16 * 1024,
             body_timeout: Duration::from_secs(30),
+            body_deadline: Duration::from_mins(2),
+            write_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(1),
             connections: 10_000,
             drain: Duration::from_secs(10),
         }
@@ -55,6 +64,28 @@ impl ServeOptions {
         self
     }
 
+    /// How long a handler waits for a request's body altogether, so that one that comes byte by
+    /// byte ends as well. An application that takes large uploads may need more.
+    pub const fn body_deadline(mut self, time: Duration) -> Self {
+        self.body_deadline = time;
+        self
+    }
+
+    /// How long a client may take nothing of an answer that is ready for it; at least one
+    /// millisecond.
+    pub const fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// How long an HTTP/2 connection may have no open request; at least one millisecond.
+    ///
+    /// Between two HTTP/1 requests it is the [`header_timeout`](Self::header_timeout) that counts.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
     /// How many connections may be open at a time; at least one.
     pub const fn connections(mut self, most: usize) -> Self {
         self.connections = most;
@@ -75,6 +106,14 @@ impl ServeOptions {
                 self.header_bytes,
                 Self::LEAST_HEADER_BYTES
             ));
+        }
+        for (name, timeout) in [
+            ("write_timeout", self.write_timeout),
+            ("idle_timeout", self.idle_timeout),
+        ] {
+            if timeout < Duration::from_millis(1) {
+                return invalid(format!("{name} {timeout:?} is too short: use at least 1ms"));
+            }
         }
         if !(1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&self.connections) {
             return invalid(format!(
@@ -102,6 +141,12 @@ mod tests {
         assert!(ServeOptions::new().check().is_ok());
         let error = ServeOptions::new().header_bytes(8191).check().unwrap_err();
         assert!(error.to_string().contains("header_bytes 8191"));
+        let options = ServeOptions::new().write_timeout(Duration::ZERO);
+        let error = options.check().unwrap_err();
+        assert!(error.to_string().contains("write_timeout 0ns"));
+        let options = ServeOptions::new().idle_timeout(Duration::ZERO);
+        let error = options.check().unwrap_err();
+        assert!(error.to_string().contains("idle_timeout 0ns"));
         let error = ServeOptions::new().connections(0).check().unwrap_err();
         assert!(error.to_string().contains("connections 0"));
     }

@@ -5,10 +5,10 @@ use tenancy_axum::ServeOptions;
 use crate::app::router;
 use crate::socket::Server;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A frame: length, type, flags, stream, payload (RFC 9113, 4.1).
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = vec![0, length[0], length[1], kind, flags, 0, 0, 0, stream];
     frame.extend_from_slice(payload);
@@ -26,7 +26,7 @@ fn string(text: &str) -> Vec<u8> {
 /// `GET path` over http with the given hosts (RFC 7541: 2 and 6 are `:method: GET` and
 /// `:scheme: http`; a leading 0 is a literal with an indexed (1 `:authority`, 4 `:path`) or new
 /// name).
-fn get(path: &str, authority: Option<&str>, host: Option<&str>) -> Vec<u8> {
+pub(crate) fn get(path: &str, authority: Option<&str>, host: Option<&str>) -> Vec<u8> {
     let mut block = vec![0x82, 0x86, 0x04];
     block.extend(string(path));
     if let Some(authority) = authority {

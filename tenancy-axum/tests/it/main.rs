@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod authority;
 mod health;
 mod http2;
 mod json;
@@ -12,6 +13,7 @@ mod problems;
 mod request_id;
 mod routes;
 mod server;
+mod slow;
 mod socket;
 mod trace;
 mod upgrade;

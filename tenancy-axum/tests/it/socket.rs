@@ -83,6 +83,24 @@ impl Client {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Writes `piece` again and again until the server closes, and gives what came back.
+    pub(crate) async fn drip(&mut self, piece: &[u8]) -> String {
+        let mut bytes = Vec::new();
+        let drip = async {
+            loop {
+                // Where the server no longer listens, what it said is still there to read.
+                let _ = self.0.write_all(piece).await;
+                let read = self.0.read_buf(&mut bytes);
+                if let Ok(Ok(0) | Err(_)) = timeout(Duration::from_millis(5), read).await {
+                    break;
+                }
+            }
+        };
+        let closed = timeout(PATIENCE, drip).await;
+        closed.expect("the server closes the connection");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Whether nothing has come yet.
     pub(crate) fn is_silent(&self) -> bool {
         let mut byte = [0];

@@ -1,5 +1,7 @@
 //! A connection may become something else, and still counts as one.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::get;
@@ -61,4 +63,31 @@ async fn an_upgraded_connection_has_its_tenant_and_keeps_its_place() {
     assert!(waiting.is_silent());
     drop(client);
     waiting.until("not_found", 1).await;
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_may_be_idle() {
+    let short = Duration::from_millis(100);
+    let app = Routes::new(resolver())
+        .tenant(Router::new().route("/talk", get(talk)))
+        .build();
+    let options = ServeOptions::new()
+        .header_timeout(short)
+        .idle_timeout(short)
+        .write_timeout(short);
+    let server = Server::start(app, options).await;
+    let mut client = server.connect().await;
+    client
+        .write(
+            "GET /talk HTTP/1.1\r\nhost: tenant1.localhost\r\n\
+             connection: upgrade\r\nupgrade: talk\r\n\r\n",
+        )
+        .await;
+    client.until("\r\n\r\n", 1).await;
+    // All that time another client that says nothing is closed again and again.
+    for _ in 0..3 {
+        server.connect().await.rest().await;
+    }
+    client.write("hello").await;
+    assert_eq!(client.until("hello", 1).await, "tenant1hello");
 }

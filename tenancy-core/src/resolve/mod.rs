@@ -110,6 +110,11 @@ impl Resolver {
         self
     }
 
+    /// Whom it believes about the host.
+    pub fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+
     /// Finds whose request this is; dropping the future is always safe.
     ///
     /// # Errors
