@@ -5,9 +5,12 @@
 //! is refused: `query_to_xml`, `ts_stat`, `ts_rewrite`, `nextval`, `dblink`, `set_config`,
 //! `pg_advisory_lock` and everything that a later PostgreSQL may bring.
 
+mod dictionaries;
 mod extensions;
 mod functions;
 mod types;
+
+pub(crate) use dictionaries::{DICTIONARY_HELP, dictionary};
 
 /// Whether a function of PostgreSQL itself may be called.
 pub(crate) fn function(name: &str) -> bool {
@@ -60,6 +63,7 @@ mod tests {
             assert_eq!(sorted, *theme);
         }
         for list in [
+            dictionaries::CONFIGURATIONS,
             functions::BARE,
             functions::COLUMNS,
             types::NAMES,

@@ -86,12 +86,12 @@ impl Walk<'_, '_> {
                     self.absent(factor, sample.is_none(), "TABLESAMPLE of a function")?;
                     // The visitor reports the function's name as a relation.
                     let first = self.idents(name)?.first().copied();
-                    let called = self.function_in_from(name, &args.args)?;
+                    self.function_in_from(name, &args.args)?;
                     if let Some(first) = first {
                         let start = self.source.name(first)?.start;
                         self.handled.insert(start);
                     }
-                    return self.function_alias(called, alias.as_ref());
+                    return self.function_alias(factor, alias.as_ref());
                 }
                 self.absent(factor, !with_ordinality, "WITH ORDINALITY of a table")?;
                 let table = self.relation(name, Use::Read)?;
@@ -123,8 +123,8 @@ impl Walk<'_, '_> {
                 with_ordinality: _,
                 alias,
             } => {
-                let called = self.function_in_from(name, args)?;
-                self.function_alias(called, alias.as_ref())
+                self.function_in_from(name, args)?;
+                self.function_alias(factor, alias.as_ref())
             }
             TableFactor::UNNEST {
                 alias,
@@ -136,13 +136,17 @@ impl Walk<'_, '_> {
                 let offset = !*with_offset && with_offset_alias.is_none();
                 self.absent(factor, offset, "WITH OFFSET")?;
                 self.all(array_exprs)?;
-                self.function_alias("unnest".to_owned(), alias.as_ref())
+                self.function_alias(factor, alias.as_ref())
             }
             TableFactor::NestedJoin {
                 table_with_joins,
                 alias,
             } => {
+                let mark = self.scopes.mark();
                 self.joined(table_with_joins)?;
+                if alias.is_some() {
+                    self.scopes.hide(mark);
+                }
                 self.rows_alias(None, alias.as_ref())
             }
             TableFactor::TableFunction { .. }
@@ -165,10 +169,9 @@ impl Walk<'_, '_> {
         &mut self,
         name: &sqlparser::ast::ObjectName,
         args: &[FunctionArg],
-    ) -> Result<String, super::Refusal> {
+    ) -> Walked {
         let called = self.function_name(name)?;
-        self.arguments(&called, args)?;
-        Ok(called)
+        self.arguments(&called, args)
     }
 
     fn rows_alias(&mut self, table: Option<String>, alias: Option<&TableAlias>) -> Walked {
@@ -185,11 +188,14 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn function_alias(&mut self, called: String, alias: Option<&TableAlias>) -> Walked {
+    fn function_alias(&mut self, factor: &TableFactor, alias: Option<&TableAlias>) -> Walked {
+        // PostgreSQL's own name for it may be another: trim('x') is called btrim.
         let Some(alias) = alias else {
-            self.scopes
-                .add_alias(Alias::Function(called.clone(), vec![called]));
-            return Ok(());
+            return self.refuse(
+                factor,
+                "a function in FROM has no alias",
+                "write AS with an alias after it",
+            );
         };
         self.alias_columns(alias)?;
         let name = self.introduced(&alias.name)?;
