@@ -72,15 +72,23 @@ struct Raw<'s, 'a> {
     kind: Kind,
 }
 
+/// What stands before a parenthesis.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    #[default]
+    Other,
+    /// EXTRACT and its like, to which FROM belongs.
+    Extract,
+    /// CAST and its like, to which AS and a type belong.
+    Cast,
+}
+
 /// One pair of parentheses.
 #[derive(Debug, Default, Clone, Copy)]
 struct Frame {
     /// A comma brings another table.
     from_list: bool,
-    /// FROM belongs to EXTRACT and its like.
-    from_is_a_separator: bool,
-    /// AS belongs to CAST and its like, and a type follows.
-    casts: bool,
+    opened_by: Opener,
     merges: bool,
     /// RETURNING belongs to INSERT, UPDATE, DELETE or MERGE.
     writes: bool,
@@ -128,11 +136,17 @@ impl Raw<'_, '_> {
         let calls = self.mark(at + 1, b'(');
         match token.class {
             Class::Mark(b'(') => {
-                let opened_by =
+                let behind =
                     |words: &[&str]| at > 0 && words.iter().any(|word| self.word(at - 1, word));
+                let opened_by = if behind(&["extract", "overlay", "substring", "trim"]) {
+                    Opener::Extract
+                } else if behind(&["cast", "treat", "xmlserialize"]) {
+                    Opener::Cast
+                } else {
+                    Opener::Other
+                };
                 frames.push(Frame {
-                    from_is_a_separator: opened_by(&["extract", "overlay", "substring", "trim"]),
-                    casts: opened_by(&["cast", "treat", "xmlserialize"]),
+                    opened_by,
                     ..Frame::default()
                 });
                 Ok(())
@@ -172,9 +186,9 @@ impl Raw<'_, '_> {
         let word = self.tokens[at].name();
         let before = |words: &[&str]| at > 0 && words.iter().any(|word| self.word(at - 1, word));
         match word.as_str() {
-            "as" => self.behind_as(at + 1, frame.casts),
-            "select" if frame.from_is_a_separator => self.out_of_place(at),
-            "from" if frame.from_is_a_separator => Ok(()),
+            "as" => self.behind_as(at + 1, frame.opened_by),
+            "select" if frame.opened_by == Opener::Extract => self.out_of_place(at),
+            "from" if frame.opened_by == Opener::Extract => Ok(()),
             "from" if before(&["distinct"]) && at > 1 && self.is_comparison(at - 2) => Ok(()),
             "from" if before(&["delete"]) && self.is_verb(at - 1) => self.target(at + 1),
             "from" => {
@@ -250,8 +264,8 @@ impl Raw<'_, '_> {
     }
 
     /// A label after AS, or a type when AS belongs to CAST.
-    fn behind_as(&mut self, at: usize, casts: bool) -> Checked {
-        if casts {
+    fn behind_as(&mut self, at: usize, opened_by: Opener) -> Checked {
+        if opened_by == Opener::Cast {
             return self.type_at(at);
         }
         let Some(token) = self.tokens.get(at).copied() else {
