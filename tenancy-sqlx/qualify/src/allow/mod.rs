@@ -27,6 +27,14 @@ pub(crate) fn function_column(name: &str) -> bool {
     functions::COLUMNS.binary_search(&name).is_ok()
 }
 
+/// Whether the only column of a function of PostgreSQL is called as the function's alias.
+///
+/// A function with a named result keeps that name: with `json_array_elements('[]') AS n` the
+/// column is `n.value`, and `n.n` would be a call of the function n.
+pub(crate) fn column_is_called_as_the_alias(name: &str) -> bool {
+    functions::UNNAMED.binary_search(&name).is_ok()
+}
+
 /// Whether a function in schema `extensions` may be called.
 pub(crate) fn extension_function(name: &str) -> bool {
     contains(extensions::THEMES, name)
@@ -66,6 +74,7 @@ mod tests {
             dictionaries::CONFIGURATIONS,
             functions::BARE,
             functions::COLUMNS,
+            functions::UNNAMED,
             types::NAMES,
             types::OBJECTS,
         ] {

@@ -3,6 +3,7 @@
 use super::words::FOLLOWS_A_TABLE;
 use super::{Checked, Raw};
 use crate::Refusal;
+use crate::allow;
 use crate::lex::{Class, Token};
 use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANT, is_reserved};
 
@@ -23,7 +24,7 @@ impl Raw<'_, '_> {
         }
         if self.word(at, "rows") && self.word(at + 1, "from") && self.mark(at + 2, b'(') {
             self.skipped.extend([at, at + 1]);
-            return self.function_alias(at + 2);
+            return self.function_alias("", at + 2);
         }
         let Some(token) = self.tokens.get(at).copied().filter(Token::is_name) else {
             return self.no_table(at);
@@ -31,7 +32,7 @@ impl Raw<'_, '_> {
         let name = token.name();
         if !self.mark(at + 1, b'.') {
             if self.mark(at + 1, b'(') {
-                return self.function_alias(at + 1);
+                return self.function_alias(&name, at + 1);
             }
             // PostgreSQL takes such a word for a value, as in FROM current_date.
             let word = token.class == Class::Word && is_reserved(token.text);
@@ -48,7 +49,11 @@ impl Raw<'_, '_> {
                 self.names.extend(self.tokens.get(at + 2).map(Token::name));
                 self.rows_alias(at + 3)
             }
-            (TENANT | EXTENSIONS | CATALOG, true) => self.function_alias(at + 3),
+            (CATALOG, true) => {
+                let called = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
+                self.function_alias(&called, at + 3)
+            }
+            (TENANT | EXTENSIONS, true) => self.function_alias("", at + 3),
             _ => self.no_table(at),
         }
     }
@@ -154,7 +159,7 @@ impl Raw<'_, '_> {
     }
 
     /// Remembers the alias of a function in FROM whose arguments open at the given token.
-    fn function_alias(&mut self, open: usize) -> Checked {
+    fn function_alias(&mut self, called: &str, open: usize) -> Checked {
         let mut at = self.closing(open)? + 1;
         if self.word(at, "with") && self.word(at + 1, "ordinality") {
             at += 2;
@@ -168,7 +173,10 @@ impl Raw<'_, '_> {
             );
         };
         let alias = self.introduced_at(at)?;
-        let mut columns = vec![alias.clone()];
+        let mut columns = Vec::new();
+        if allow::column_is_called_as_the_alias(called) {
+            columns.push(alias.clone());
+        }
         if self.mark(at + 1, b'(') {
             self.introduced.insert(at);
             self.column_types(at + 1)?;

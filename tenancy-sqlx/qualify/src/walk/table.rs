@@ -8,6 +8,8 @@ use sqlparser::ast::{
 
 use super::scope::Alias;
 use super::{Use, Walk, Walked, name_of};
+use crate::names::CATALOG;
+use crate::{Refusal, allow};
 
 impl Walk<'_, '_> {
     /// Aliases come into sight for the rest of the query; LATERAL and join conditions see them.
@@ -86,12 +88,12 @@ impl Walk<'_, '_> {
                     self.absent(factor, sample.is_none(), "TABLESAMPLE of a function")?;
                     // The visitor reports the function's name as a relation.
                     let first = self.idents(name)?.first().copied();
-                    self.function_in_from(name, &args.args)?;
+                    let called = self.function_in_from(name, &args.args)?;
                     if let Some(first) = first {
                         let start = self.source.name(first)?.start;
                         self.handled.insert(start);
                     }
-                    return self.function_alias(factor, alias.as_ref());
+                    return self.function_alias(factor, &called, alias.as_ref());
                 }
                 self.absent(factor, !with_ordinality, "WITH ORDINALITY of a table")?;
                 let table = self.relation(name, Use::Read)?;
@@ -123,8 +125,8 @@ impl Walk<'_, '_> {
                 with_ordinality: _,
                 alias,
             } => {
-                self.function_in_from(name, args)?;
-                self.function_alias(factor, alias.as_ref())
+                let called = self.function_in_from(name, args)?;
+                self.function_alias(factor, &called, alias.as_ref())
             }
             TableFactor::UNNEST {
                 alias,
@@ -136,7 +138,7 @@ impl Walk<'_, '_> {
                 let offset = !*with_offset && with_offset_alias.is_none();
                 self.absent(factor, offset, "WITH OFFSET")?;
                 self.all(array_exprs)?;
-                self.function_alias(factor, alias.as_ref())
+                self.function_alias(factor, "unnest", alias.as_ref())
             }
             TableFactor::NestedJoin {
                 table_with_joins,
@@ -169,9 +171,13 @@ impl Walk<'_, '_> {
         &mut self,
         name: &sqlparser::ast::ObjectName,
         args: &[FunctionArg],
-    ) -> Walked {
+    ) -> Result<String, Refusal> {
         let called = self.function_name(name)?;
-        self.arguments(&called, args)
+        self.arguments(&called, args)?;
+        // A function of the tenant's may bear the name of one of PostgreSQL's.
+        let own =
+            matches!(self.idents(name)?.as_slice(), [schema, _] if name_of(schema) != CATALOG);
+        Ok(if own { String::new() } else { called })
     }
 
     fn rows_alias(&mut self, table: Option<String>, alias: Option<&TableAlias>) -> Walked {
@@ -188,7 +194,12 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn function_alias(&mut self, factor: &TableFactor, alias: Option<&TableAlias>) -> Walked {
+    fn function_alias(
+        &mut self,
+        factor: &TableFactor,
+        called: &str,
+        alias: Option<&TableAlias>,
+    ) -> Walked {
         // PostgreSQL's own name for it may be another: trim('x') is called btrim.
         let Some(alias) = alias else {
             return self.refuse(
@@ -204,7 +215,7 @@ impl Walk<'_, '_> {
             .iter()
             .map(|column| name_of(&column.name))
             .collect();
-        if columns.is_empty() {
+        if columns.is_empty() && allow::column_is_called_as_the_alias(called) {
             columns = vec![name.clone()];
         }
         self.scopes.add_alias(Alias::Function(name, columns));

@@ -589,3 +589,10 @@ DELETE FROM tenant.comments AS c USING tenant.blogs b WHERE b.id = c.blog_id RET
 -- raw
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY b.views) FROM tenant.blogs b GROUP BY b.author_id ORDER BY 1
 ;;
+-- column of a function by its alias
+SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e, pg_catalog.unnest(ARRAY['a']) AS b(tag), unnest(ARRAY['a']) t WHERE t.t = 'a' ORDER BY 1
+;;
+-- raw: column of a function by its alias
+-- raw
+SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
+;;

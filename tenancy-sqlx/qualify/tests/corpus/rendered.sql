@@ -723,3 +723,11 @@ DELETE FROM "t1".comments AS c USING "t1".blogs b WHERE b.id = c.blog_id RETURNI
 -- Read [blogs] 0
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY b.views) FROM "t1".blogs b GROUP BY b.author_id ORDER BY 1
 ;;
+-- column of a function by its alias
+-- Read [] 0
+SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e, pg_catalog.unnest(ARRAY['a']) AS b(tag), unnest(ARRAY['a']) t WHERE t.t = 'a' ORDER BY 1
+;;
+-- raw: column of a function by its alias
+-- Read [] 0
+SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
+;;
