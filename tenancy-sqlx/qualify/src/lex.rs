@@ -193,13 +193,28 @@ impl Lexer<'_> {
                 (b'\'', _) => {
                     self.at += 1;
                     self.push(Class::Text, start);
-                    return Ok(());
+                    return self.stands_alone();
                 }
                 _ => self.at += 1,
             }
         }
         self.at = self.bytes.len();
         self.refuse(start, "a string does not end", "close it with a quote")
+    }
+
+    /// After a line break PostgreSQL goes on in the mode of the first string, so that a backslash
+    /// of the second may escape its quote.
+    fn stands_alone(&self) -> Result<(), Refusal> {
+        match self.tokens.as_slice() {
+            [.., first, second] if first.class == Class::Text && second.class == Class::Text => {
+                Err(Refusal::new(
+                    second.span(),
+                    "a string continues another",
+                    "write one string, or put || between them",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn quoted(&mut self, start: usize) -> Result<(), Refusal> {
@@ -264,7 +279,7 @@ impl Lexer<'_> {
             Some(length) => {
                 self.at += length + tag.len();
                 self.push(Class::Text, start);
-                Ok(())
+                self.stands_alone()
             }
             None => self.refuse(
                 start,
@@ -376,15 +391,26 @@ mod tests {
     #[test]
     fn strings_keep_their_inside() {
         assert_eq!(
-            texts(r"'a\' 'it''s' E'it\'s' $x$ $$ $x$"),
-            [r"'a\'", "'it''s'", r"E'it\'s'", "$x$ $$ $x$"]
+            texts(r"'a\', 'it''s', E'it\'s', $x$ $$ $x$"),
+            [r"'a\'", ",", "'it''s'", ",", r"E'it\'s'", ",", "$x$ $$ $x$"]
         );
     }
 
     #[test]
     fn what_versions_read_differently_is_refused() {
         for sql in [
-            "1_000", "0x1F", "1a", "$1a", "U&'x'", "a\u{b}b", "'x", "/* /* */", "\\",
+            "1_000",
+            "0x1F",
+            "1a",
+            "$1a",
+            "U&'x'",
+            "a\u{b}b",
+            "'x",
+            "/* /* */",
+            "\\",
+            "'a'\n'b'",
+            "E'a' -- x\n'b\\'",
+            "$$a$$ 'b'",
         ] {
             assert!(tokens(sql).is_err(), "{sql}");
         }

@@ -9,6 +9,20 @@ pub(crate) const EXTENSIONS: &str = "extensions";
 /// PostgreSQL's own types, functions and operators.
 pub(crate) const CATALOG: &str = "pg_catalog";
 
+/// Whether a name is, or may be, a schema that every database has.
+pub(crate) fn is_schema(name: &str) -> bool {
+    [
+        TENANT,
+        SHARED,
+        EXTENSIONS,
+        "information_schema",
+        "public",
+        "tenancy",
+    ]
+    .contains(&name)
+        || name.starts_with("pg_")
+}
+
 /// An unquoted name as PostgreSQL stores it.
 pub(crate) fn fold(name: &str) -> String {
     name.to_ascii_lowercase()

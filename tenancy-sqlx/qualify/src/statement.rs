@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::Refusal;
+
 /// What a statement may do to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -35,8 +37,11 @@ impl Statement {
         kind: Kind,
         mut tables: Vec<String>,
         parameters: u16,
-    ) -> Self {
+    ) -> Result<Self, Refusal> {
         places.sort_unstable();
+        places
+            .iter()
+            .try_for_each(|place| stands_free(sql, *place))?;
         tables.sort_unstable();
         tables.dedup();
         let mut parts = Vec::with_capacity(places.len() + 1);
@@ -52,13 +57,15 @@ impl Statement {
         }
         part.push_str(slice(sql, from..sql.len()));
         parts.push(part);
-        Self {
+        // No part holds a NUL, so two ways to cut one text are two ids.
+        let id = fnv1a(parts.join("\0").as_bytes());
+        Ok(Self {
             parts,
             kind,
             tables,
             parameters,
-            id: fnv1a(sql.as_bytes()),
-        }
+            id,
+        })
     }
 
     /// The text cut where the schema's quoted name is written; each part after the first starts
@@ -82,7 +89,7 @@ impl Statement {
         self.parameters
     }
 
-    /// A hash of the text that is the same on every machine and in every build.
+    /// A hash of the text and of its places for the schema, which is the same on every machine and in every build.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -90,6 +97,20 @@ impl Statement {
     /// The statement for one schema, whose name is given quoted (`"acme"`).
     pub fn render(&self, quoted_schema: &str) -> String {
         self.parts.join(quoted_schema)
+    }
+}
+
+/// Refuses a place whose quoted name would grow into what stands before it: `u&"t1"` is one name
+/// with escapes, and `"a""t1"` is one name with a quote.
+fn stands_free(sql: &str, place: Place) -> Result<(), Refusal> {
+    let before = sql.as_bytes().get(..place.start).unwrap_or_default();
+    match before {
+        [.., b'u' | b'U', b'&'] | [.., b'"'] => Err(Refusal::new(
+            place.start..place.end,
+            "the schema's quoted name would be read with what stands before it",
+            "put a blank before the name",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -112,5 +133,14 @@ mod tests {
     fn the_id_is_fnv_1a_of_the_text() {
         assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn one_text_cut_in_two_ways_has_two_ids() {
+        let sql = "SELECT a FROM c";
+        let read = |places| Statement::new(sql, places, Kind::Read, Vec::new(), 0).expect("free");
+        let (none, one) = (read(vec![]), read(vec![Place { start: 14, end: 14 }]));
+        assert_ne!(none.id(), one.id());
+        assert_eq!(one.id(), read(vec![Place { start: 14, end: 14 }]).id());
     }
 }

@@ -30,6 +30,19 @@ pub(super) const BARE: &[&str] = &[
 /// Columns that set-returning functions bring.
 pub(super) const COLUMNS: &[&str] = &["key", "ordinality", "value"];
 
+/// Set-returning functions without a named result, whose column is called as their alias.
+pub(super) const UNNAMED: &[&str] = &[
+    "generate_series",
+    "generate_subscripts",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    "unnest",
+];
+
 /// Aggregates.
 const AGGREGATE: &[&str] = &[
     "any_value",

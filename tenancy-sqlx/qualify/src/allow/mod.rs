@@ -5,9 +5,12 @@
 //! is refused: `query_to_xml`, `ts_stat`, `ts_rewrite`, `nextval`, `dblink`, `set_config`,
 //! `pg_advisory_lock` and everything that a later PostgreSQL may bring.
 
+mod dictionaries;
 mod extensions;
 mod functions;
 mod types;
+
+pub(crate) use dictionaries::{DICTIONARY_HELP, dictionary};
 
 /// Whether a function of PostgreSQL itself may be called.
 pub(crate) fn function(name: &str) -> bool {
@@ -22,6 +25,14 @@ pub(crate) fn bare_function(name: &str) -> bool {
 /// Whether a set-returning function has a column of this name.
 pub(crate) fn function_column(name: &str) -> bool {
     functions::COLUMNS.binary_search(&name).is_ok()
+}
+
+/// Whether the only column of a function of PostgreSQL is called as the function's alias.
+///
+/// A function with a named result keeps that name: with `json_array_elements('[]') AS n` the
+/// column is `n.value`, and `n.n` would be a call of the function n.
+pub(crate) fn column_is_called_as_the_alias(name: &str) -> bool {
+    functions::UNNAMED.binary_search(&name).is_ok()
 }
 
 /// Whether a function in schema `extensions` may be called.
@@ -60,8 +71,10 @@ mod tests {
             assert_eq!(sorted, *theme);
         }
         for list in [
+            dictionaries::CONFIGURATIONS,
             functions::BARE,
             functions::COLUMNS,
+            functions::UNNAMED,
             types::NAMES,
             types::OBJECTS,
         ] {

@@ -6,6 +6,7 @@
 
 mod names;
 mod tables;
+mod types;
 mod with;
 mod words;
 
@@ -14,6 +15,7 @@ use std::ops::Range;
 
 use self::words::{FORBIDDEN, FROM_ENDS};
 use crate::lex::{Class, Token};
+use crate::names::is_reserved;
 use crate::source::Source;
 use crate::statement::Place;
 use crate::{Kind, Refusal, Statement};
@@ -28,8 +30,12 @@ pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
         tokens: &source.tokens,
         length: sql.len(),
         ctes: Vec::new(),
+        names: BTreeSet::new(),
+        verbs: BTreeSet::from([0]),
+        columns: Vec::new(),
         introduced: BTreeSet::new(),
         relations: BTreeSet::new(),
+        types: BTreeSet::new(),
         skipped: BTreeSet::new(),
         functions: Vec::new(),
         places: Vec::new(),
@@ -37,19 +43,26 @@ pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
         kind: Kind::Read,
     };
     raw.run()?;
-    Ok(Statement::new(
-        sql, raw.places, raw.kind, raw.tables, parameters,
-    ))
+    Statement::new(sql, raw.places, raw.kind, raw.tables, parameters)
 }
 
 struct Raw<'s, 'a> {
     tokens: &'s [Token<'a>],
     length: usize,
-    ctes: Vec<String>,
-    /// Names that the statement introduces before a parenthesis: these are not calls.
+    /// CTEs and the tokens among which each is in sight.
+    ctes: Vec<(String, Range<usize>)>,
+    /// What columns may be qualified by: tables, CTEs and aliases.
+    names: BTreeSet<String>,
+    /// Where a statement begins, besides after an opening parenthesis.
+    verbs: BTreeSet<usize>,
+    /// Where `alias.column` stands.
+    columns: Vec<usize>,
+    /// Names that the statement introduces before a parenthesis, and types: these are not calls.
     introduced: BTreeSet<usize>,
     /// Where a qualified name stands for a table.
     relations: BTreeSet<usize>,
+    /// Where a qualified name stands for a type.
+    types: BTreeSet<usize>,
     /// Tokens of SEARCH, CYCLE and ROWS FROM, which have been read already.
     skipped: BTreeSet<usize>,
     /// Aliases of functions in FROM with their columns.
@@ -59,14 +72,26 @@ struct Raw<'s, 'a> {
     kind: Kind,
 }
 
+/// What stands before a parenthesis.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    #[default]
+    Other,
+    /// EXTRACT and its like, to which FROM belongs.
+    Extract,
+    /// CAST and its like, to which AS and a type belong.
+    Cast,
+}
+
 /// One pair of parentheses.
 #[derive(Debug, Default, Clone, Copy)]
 struct Frame {
     /// A comma brings another table.
     from_list: bool,
-    /// FROM belongs to EXTRACT and its like.
-    from_is_a_separator: bool,
+    opened_by: Opener,
     merges: bool,
+    /// RETURNING belongs to INSERT, UPDATE, DELETE or MERGE.
+    writes: bool,
 }
 
 impl Raw<'_, '_> {
@@ -90,9 +115,9 @@ impl Raw<'_, '_> {
         for at in 0..self.tokens.len() {
             self.token(at, &mut frames)?;
         }
-        // The functions' aliases may stand after the first use of them.
-        for at in 0..self.tokens.len() {
-            self.column_of_function(at)?;
+        // An alias may stand after the first use of it.
+        for at in std::mem::take(&mut self.columns) {
+            self.column(at)?;
         }
         match frames.len() {
             1 => Ok(()),
@@ -111,12 +136,17 @@ impl Raw<'_, '_> {
         let calls = self.mark(at + 1, b'(');
         match token.class {
             Class::Mark(b'(') => {
-                let from_is_a_separator = at > 0
-                    && ["extract", "overlay", "substring", "trim"]
-                        .iter()
-                        .any(|word| self.word(at - 1, word));
+                let behind =
+                    |words: &[&str]| at > 0 && words.iter().any(|word| self.word(at - 1, word));
+                let opened_by = if behind(&["extract", "overlay", "substring", "trim"]) {
+                    Opener::Extract
+                } else if behind(&["cast", "treat", "xmlserialize"]) {
+                    Opener::Cast
+                } else {
+                    Opener::Other
+                };
                 frames.push(Frame {
-                    from_is_a_separator,
+                    opened_by,
                     ..Frame::default()
                 });
                 Ok(())
@@ -134,6 +164,8 @@ impl Raw<'_, '_> {
             Class::Mark(b',') if frames.last().is_some_and(|frame| frame.from_list) => {
                 self.table_expected(at + 1)
             }
+            Class::Mark(b':') if self.mark(at + 1, b':') => self.type_at(at + 2),
+            Class::Text => self.before_string(at),
             Class::Operator if token.text == "*" => self.star(at),
             Class::Word | Class::Quoted if after_dot => Ok(()),
             Class::Word | Class::Quoted if self.mark(at + 1, b'.') => self.qualified(at),
@@ -152,23 +184,19 @@ impl Raw<'_, '_> {
             return Ok(());
         };
         let word = self.tokens[at].name();
-        let previous = at
-            .checked_sub(1)
-            .and_then(|at| self.tokens.get(at))
-            .copied();
-        let before = |words: &[&str]| {
-            previous.is_some_and(|token| words.iter().any(|word| token.is_word(word)))
-        };
+        let before = |words: &[&str]| at > 0 && words.iter().any(|word| self.word(at - 1, word));
         match word.as_str() {
-            "from" if frame.from_is_a_separator => Ok(()),
+            "as" => self.behind_as(at + 1, frame.opened_by),
+            "select" if frame.opened_by == Opener::Extract => self.out_of_place(at),
+            "from" if frame.opened_by == Opener::Extract => Ok(()),
             "from" if before(&["distinct"]) && at > 1 && self.is_comparison(at - 2) => Ok(()),
-            "from" if before(&["delete"]) => self.target(at + 1),
+            "from" if before(&["delete"]) && self.is_verb(at - 1) => self.target(at + 1),
             "from" => {
                 frame.from_list = true;
                 self.table_expected(at + 1)
             }
             "join" => self.table_expected(at + 1),
-            "using" if self.mark(at + 1, b'(') => {
+            "using" if self.mark(at + 1, b'(') && !self.is_join_in(at + 1) => {
                 frame.from_list |= !frame.merges;
                 self.using_parentheses(at + 1)
             }
@@ -176,9 +204,10 @@ impl Raw<'_, '_> {
                 frame.from_list |= !frame.merges;
                 self.table_expected(at + 1)
             }
-            "into" if before(&["insert", "merge"]) => {
+            "into" if before(&["insert", "merge"]) && self.is_verb(at - 1) => {
+                let inserts = before(&["insert"]);
                 self.target(at + 1)?;
-                if before(&["insert"]) {
+                if inserts {
                     self.insert_columns(at + 4)
                 } else {
                     Ok(())
@@ -189,32 +218,35 @@ impl Raw<'_, '_> {
                 "SELECT INTO creates a table",
                 "write INSERT … SELECT into a table of a migration",
             ),
-            "insert" | "delete" => {
+            "insert" | "delete" | "update" | "merge" => {
+                let in_merge = word != "merge" && before(&["then"]);
+                let locks = word == "update"
+                    && (before(&["for", "do"])
+                        || (before(&["key"]) && at > 1 && self.word(at - 2, "no")));
+                let verb = self.is_verb(at);
+                if !verb && !in_merge && !locks {
+                    return self.out_of_place(at);
+                }
                 self.kind = Kind::Write;
-                Ok(())
+                frame.writes |= verb;
+                frame.merges |= verb && word == "merge";
+                match (word.as_str(), verb) {
+                    ("update", true) => self.target(at + 1),
+                    ("insert" | "merge", true) if !self.word(at + 1, "into") => {
+                        self.out_of_place(at)
+                    }
+                    ("delete", true) if !self.word(at + 1, "from") => self.out_of_place(at),
+                    _ => Ok(()),
+                }
             }
-            "merge" => {
-                frame.merges = true;
-                self.kind = Kind::Write;
-                Ok(())
-            }
-            "update" => {
-                self.kind = Kind::Write;
-                let locks = before(&["for", "do", "then"])
-                    || (before(&["key"]) && at > 1 && self.word(at - 2, "no"));
-                if locks { Ok(()) } else { self.target(at + 1) }
-            }
-            "share" | "for" => {
+            "returning" if !frame.writes => self.out_of_place(at),
+            // WITHIN GROUP belongs to a call, which may stand after ON.
+            "group" if before(&["within"]) => Ok(()),
+            "for" => {
                 let lock = ["update", "share", "no", "key"];
-                if word == "for" && lock.iter().any(|next| self.word(at + 1, next)) {
+                if lock.iter().any(|next| self.word(at + 1, next)) {
                     self.kind = Kind::Write;
                 }
-                if word == "for" {
-                    frame.from_list = false;
-                }
-                Ok(())
-            }
-            "on" if self.word(at + 1, "conflict") => {
                 frame.from_list = false;
                 Ok(())
             }
@@ -229,6 +261,45 @@ impl Raw<'_, '_> {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// A label after AS, or a type when AS belongs to CAST.
+    fn behind_as(&mut self, at: usize, opened_by: Opener) -> Checked {
+        if opened_by == Opener::Cast {
+            return self.type_at(at);
+        }
+        let Some(token) = self.tokens.get(at).copied() else {
+            return self.refuse(at, "AS stands at the end", "write a name after it");
+        };
+        let cte = self.word(at, "not") && self.word(at + 1, "materialized");
+        let structure = |word: &str| {
+            let unreserved =
+                words::STRUCTURE.binary_search(&word).is_ok() && word != "materialized";
+            unreserved || is_reserved(word)
+        };
+        if !cte && token.class == Class::Word && structure(&token.name()) {
+            return self.out_of_place(at);
+        }
+        Ok(())
+    }
+
+    /// Whether a statement begins at the given token.
+    fn is_verb(&self, at: usize) -> bool {
+        self.verbs.contains(&at) || (at > 0 && self.mark(at - 1, b'('))
+    }
+
+    /// Whether tables stand in the parenthesis of a USING, not names of columns.
+    fn is_join_in(&self, open: usize) -> bool {
+        self.mark(open + 1, b'(') || self.mark(open + 2, b'.')
+    }
+
+    fn out_of_place(&self, at: usize) -> Checked {
+        let word = self.tokens.get(at).map(Token::name).unwrap_or_default();
+        self.refuse(
+            at,
+            format!("{word} is a word of SQL and not understood here"),
+            "quote it when it is a name",
+        )
     }
 
     /// Whether `IS` or `IS NOT` ends at the given token.
@@ -252,8 +323,10 @@ impl Raw<'_, '_> {
         self.refuse(open, "a parenthesis is not closed", "close it")
     }
 
+    /// Whether a word of SQL stands here; after a dot every word is a name.
     fn word(&self, at: usize, word: &str) -> bool {
-        self.tokens.get(at).is_some_and(|token| token.is_word(word))
+        let after_dot = at > 0 && self.mark(at - 1, b'.');
+        !after_dot && self.tokens.get(at).is_some_and(|token| token.is_word(word))
     }
 
     fn mark(&self, at: usize, mark: u8) -> bool {

@@ -30,6 +30,7 @@ impl Raw<'_, '_> {
             return self.refuse(at, "a dot stands before no name", "write the name");
         }
         match schema.as_str() {
+            EXTENSIONS | CATALOG if self.types.contains(&at) => Ok(()),
             EXTENSIONS | CATALOG if is_operator => Ok(()),
             TENANT if self.relations.contains(&at) => {
                 self.places.push(Place {
@@ -48,11 +49,11 @@ impl Raw<'_, '_> {
                 Ok(())
             }
             SHARED if self.relations.contains(&at) => Ok(()),
-            CATALOG if called && allow::function(&name) => Ok(()),
-            CATALOG if !called && allow::type_name(&name) => Ok(()),
+            CATALOG if called && allow::function(&name) => self.dictionary(at + 2),
+            // A type before a string, which is checked with the string.
+            CATALOG | EXTENSIONS if !called && self.is_text(at + 3) => Ok(()),
             CATALOG | EXTENSIONS if at > 0 && self.word(at - 1, "collate") => Ok(()),
-            EXTENSIONS if called && allow::extension_function(&name) => Ok(()),
-            EXTENSIONS if !called => Ok(()),
+            EXTENSIONS if called && allow::extension_function(&name) => self.dictionary(at + 2),
             TENANT | SHARED | CATALOG | EXTENSIONS => self.refuse(
                 at,
                 format!("{schema}.{name} may not stand here"),
@@ -63,8 +64,17 @@ impl Raw<'_, '_> {
                 format!("schema {schema} is not the tenant's"),
                 "write tenant. for the tenant's own, extensions. for an extension's",
             ),
-            _ => Ok(()),
+            _ => {
+                self.columns.push(at);
+                Ok(())
+            }
         }
+    }
+
+    fn is_text(&self, at: usize) -> bool {
+        self.tokens
+            .get(at)
+            .is_some_and(|token| token.class == Class::Text)
     }
 
     pub(super) fn call(&self, at: usize) -> Checked {
@@ -72,8 +82,11 @@ impl Raw<'_, '_> {
         let name = token.name();
         let named = at > 0 && self.word(at - 1, "as");
         let word = token.class == Class::Word && TAKES_PARENTHESES.binary_search(&&*name).is_ok();
-        if named || word || self.introduced.contains(&at) || allow::function(&name) {
+        if named || word || self.introduced.contains(&at) {
             return Ok(());
+        }
+        if allow::function(&name) {
+            return self.dictionary(at);
         }
         self.refuse(
             at,
@@ -82,15 +95,20 @@ impl Raw<'_, '_> {
         )
     }
 
-    /// PostgreSQL reads n.f as the call f(n) when n is a plain value without a column f.
-    pub(super) fn column_of_function(&self, at: usize) -> Checked {
-        let (Some(alias), Some(column)) = (self.tokens.get(at), self.tokens.get(at + 2)) else {
-            return Ok(());
-        };
-        if !alias.is_name() || !self.mark(at + 1, b'.') || self.relations.contains(&at) {
-            return Ok(());
+    /// `alias.column`, of an alias that the statement introduces.
+    ///
+    /// PostgreSQL reads n.f as the call f(n) when n is a plain value without a column f, and any
+    /// alias of that name may be the one it sees.
+    pub(super) fn column(&self, at: usize) -> Checked {
+        let (alias, column) = (self.tokens[at].name(), self.tokens[at + 2].name());
+        let is_excluded = alias == "excluded" && self.kind == Kind::Write;
+        if !is_excluded && !self.names.contains(&alias) {
+            return self.refuse(
+                at,
+                format!("schema {alias} is not the tenant's, and no alias is called so"),
+                "write tenant.x for a table, the alias as it stands in FROM for a column",
+            );
         }
-        let (alias, column) = (alias.name(), column.name());
         let mut same = self.functions.iter().filter(|(name, _)| *name == alias);
         if same.all(|(_, columns)| columns.contains(&column) || allow::function_column(&column)) {
             return Ok(());
@@ -98,7 +116,7 @@ impl Raw<'_, '_> {
         self.refuse(
             at,
             format!("{alias}.{column} may be a call of the function {column}"),
-            format!("name the function's columns: AS {alias}({column})"),
+            format!("name the function's columns, AS {alias}({column}), and use {alias} once"),
         )
     }
 

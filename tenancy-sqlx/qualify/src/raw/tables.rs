@@ -1,7 +1,9 @@
 //! Where tables stand.
 
+use super::words::FOLLOWS_A_TABLE;
 use super::{Checked, Raw};
 use crate::Refusal;
+use crate::allow;
 use crate::lex::{Class, Token};
 use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANT, is_reserved};
 
@@ -15,16 +17,14 @@ impl Raw<'_, '_> {
             let query = ["select", "with", "values"]
                 .iter()
                 .any(|word| self.word(at + 1, word));
-            return if query {
-                Ok(())
-            } else {
-                self.table_expected(at + 1)
-            };
+            if !query {
+                self.table_expected(at + 1)?;
+            }
+            return self.rows_alias(self.closing(at)? + 1);
         }
         if self.word(at, "rows") && self.word(at + 1, "from") && self.mark(at + 2, b'(') {
             self.skipped.extend([at, at + 1]);
-            let name = "rows".to_owned();
-            return self.function_alias(name, at + 2);
+            return self.function_alias("", at + 2);
         }
         let Some(token) = self.tokens.get(at).copied().filter(Token::is_name) else {
             return self.no_table(at);
@@ -32,24 +32,28 @@ impl Raw<'_, '_> {
         let name = token.name();
         if !self.mark(at + 1, b'.') {
             if self.mark(at + 1, b'(') {
-                return self.function_alias(name, at + 1);
+                return self.function_alias(&name, at + 1);
             }
-            return if self.ctes.contains(&name) {
-                Ok(())
-            } else {
-                self.no_table(at)
-            };
+            // PostgreSQL takes such a word for a value, as in FROM current_date.
+            let word = token.class == Class::Word && is_reserved(token.text);
+            if word || !self.is_cte(&name, at) {
+                return self.no_table(at);
+            }
+            self.names.insert(name);
+            return self.rows_alias(at + 1);
         }
         let called = self.mark(at + 3, b'(');
         match (name.as_str(), called) {
             (TENANT | SHARED, false) => {
                 self.relations.insert(at);
-                Ok(())
+                self.names.extend(self.tokens.get(at + 2).map(Token::name));
+                self.rows_alias(at + 3)
             }
-            (TENANT | EXTENSIONS | CATALOG, true) => {
-                let function = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
-                self.function_alias(function, at + 3)
+            (CATALOG, true) => {
+                let called = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
+                self.function_alias(&called, at + 3)
             }
+            (TENANT | EXTENSIONS, true) => self.function_alias("", at + 3),
             _ => self.no_table(at),
         }
     }
@@ -65,7 +69,12 @@ impl Raw<'_, '_> {
             .is_some_and(|token| token.is_name() && token.name() == TENANT);
         if own && self.mark(at + 1, b'.') {
             self.relations.insert(at);
-            return Ok(());
+            self.names.extend(self.tokens.get(at + 2).map(Token::name));
+            return if self.mark(at + 3, b'(') {
+                Ok(())
+            } else {
+                self.rows_alias(at + 3)
+            };
         }
         self.refuse(
             at,
@@ -74,18 +83,29 @@ impl Raw<'_, '_> {
         )
     }
 
+    pub(super) fn is_cte(&self, name: &str, at: usize) -> bool {
+        let same =
+            |(cte, sight): &(String, std::ops::Range<usize>)| cte == name && sight.contains(&at);
+        self.ctes.iter().any(same)
+    }
+
     pub(super) fn no_table<T>(&self, at: usize) -> Result<T, Refusal> {
         self.refuse(
             at,
             "this is no table of the tenant",
-            "write tenant.x, shared.x, the name of a CTE or a subquery",
+            "write tenant.x, shared.x, the name of a CTE in sight or a subquery",
         )
     }
 
-    pub(super) fn insert_columns(&self, at: usize) -> Checked {
-        let listed = self.word(at, "as")
-            || self.word(at, "default")
-            || (self.mark(at, b'(') && !self.word(at + 1, "select") && !self.word(at + 1, "with"));
+    pub(super) fn insert_columns(&self, mut at: usize) -> Checked {
+        if self.word(at, "as") {
+            at += 2;
+        }
+        let query = ["select", "with", "values", "table"];
+        let listed = self.word(at, "default")
+            || (self.mark(at, b'(')
+                && !self.mark(at + 1, b'(')
+                && !query.iter().any(|word| self.word(at + 1, word)));
         if listed {
             return Ok(());
         }
@@ -97,52 +117,78 @@ impl Raw<'_, '_> {
     }
 
     /// `JOIN … USING (a, b)`, or a query after DELETE's or MERGE's USING.
-    pub(super) fn using_parentheses(&self, open: usize) -> Checked {
+    pub(super) fn using_parentheses(&mut self, open: usize) -> Checked {
+        let close = self.closing(open)?;
         if ["select", "with", "values"]
             .iter()
             .any(|word| self.word(open + 1, word))
         {
-            return Ok(());
+            return self.rows_alias(close + 1);
         }
-        let close = self.closing(open)?;
         let plain = (open + 1..close).all(|at| {
             self.tokens[at].is_name() || (self.mark(at, b',') && !self.mark(at + 1, b')'))
         });
-        if plain {
+        if plain && !self.word(close + 1, "as") {
             Ok(())
         } else {
             self.no_table(open + 1)
         }
     }
 
+    /// Where the alias is that may follow a table, and whether there is one.
+    fn alias_at(&self, at: usize) -> Option<usize> {
+        if self.word(at, "as") {
+            return Some(at + 1);
+        }
+        let token = self.tokens.get(at).filter(|token| token.is_name())?;
+        let word = token.class == Class::Word
+            && (is_reserved(token.text) || FOLLOWS_A_TABLE.iter().any(|word| token.is_word(word)));
+        (!word).then_some(at)
+    }
+
+    /// Remembers the alias that may stand here, of a table, a query or a join.
+    fn rows_alias(&mut self, at: usize) -> Checked {
+        if let Some(at) = self.alias_at(at) {
+            let name = self.introduced_at(at)?;
+            self.names.insert(name);
+            if self.mark(at + 1, b'(') {
+                self.introduced.insert(at);
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers the alias of a function in FROM whose arguments open at the given token.
-    pub(super) fn function_alias(&mut self, function: String, open: usize) -> Checked {
+    fn function_alias(&mut self, called: &str, open: usize) -> Checked {
         let mut at = self.closing(open)? + 1;
         if self.word(at, "with") && self.word(at + 1, "ordinality") {
             at += 2;
         }
-        let explicit = self.word(at, "as");
-        if explicit {
-            at += 1;
-        }
-        let alias = self.tokens.get(at).filter(|token| {
-            token.class == Class::Quoted || (token.class == Class::Word && !is_reserved(token.text))
-        });
-        let Some(alias) = alias.map(Token::name) else {
-            let columns = vec![function.clone()];
-            self.functions.push((function, columns));
-            return Ok(());
+        let Some(at) = self.alias_at(at) else {
+            // PostgreSQL's own name for it may be another: trim('x') is called btrim.
+            return self.refuse(
+                open,
+                "a function in FROM has no alias",
+                "write AS with an alias after it",
+            );
         };
-        let mut columns = vec![alias.clone()];
+        let alias = self.introduced_at(at)?;
+        let mut columns = Vec::new();
+        if allow::column_is_called_as_the_alias(called) {
+            columns.push(alias.clone());
+        }
         if self.mark(at + 1, b'(') {
             self.introduced.insert(at);
+            self.column_types(at + 1)?;
             let close = self.closing(at + 1)?;
             let starts = |at: &usize| self.mark(at - 1, b'(') || self.mark(at - 1, b',');
             columns = (at + 2..close)
                 .filter(starts)
+                .filter(|at| self.tokens[*at].is_name())
                 .map(|at| self.tokens[at].name())
                 .collect();
         }
+        self.names.insert(alias.clone());
         self.functions.push((alias, columns));
         Ok(())
     }

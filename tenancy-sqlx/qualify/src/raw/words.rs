@@ -52,8 +52,41 @@ pub(super) const FORBIDDEN: &[&str] = &[
     "vacuum",
 ];
 
+/// Unreserved words by which the check finds its way, so that unquoted they are no aliases.
+pub(super) const STRUCTURE: &[&str] = &[
+    "conflict",
+    "cycle",
+    "delete",
+    "excluded",
+    "extract",
+    "insert",
+    "materialized",
+    "merge",
+    "operator",
+    "ordinality",
+    "overlay",
+    "overriding",
+    "recursive",
+    "rows",
+    "search",
+    "set",
+    "substring",
+    "ties",
+    "time",
+    "treat",
+    "trim",
+    "update",
+    "values",
+    "within",
+    "xmlserialize",
+];
+
+/// Unreserved words that may follow a table without an alias.
+pub(super) const FOLLOWS_A_TABLE: &[&str] = &["overriding", "set", "values"];
+
 /// Words that end a list of tables; all are reserved, so none is a name.
 pub(super) const FROM_ENDS: &[&str] = &[
+    "do",
     "except",
     "fetch",
     "group",
@@ -164,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_list_is_sorted() {
-        for list in [FORBIDDEN, FROM_ENDS, TAKES_PARENTHESES] {
+        for list in [FORBIDDEN, STRUCTURE, FROM_ENDS, TAKES_PARENTHESES] {
             assert!(list.is_sorted());
         }
     }

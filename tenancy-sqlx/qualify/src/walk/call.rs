@@ -10,18 +10,6 @@ use crate::names::{CATALOG, EXTENSIONS, TENANT};
 use crate::statement::Place;
 use crate::{Kind, Refusal, allow};
 
-/// Functions whose first argument may name a text search configuration.
-const CONFIGURED: &[&str] = &[
-    "json_to_tsvector",
-    "jsonb_to_tsvector",
-    "phraseto_tsquery",
-    "plainto_tsquery",
-    "to_tsquery",
-    "to_tsvector",
-    "ts_headline",
-    "websearch_to_tsquery",
-];
-
 impl Walk<'_, '_> {
     pub(super) fn function(&mut self, function: &Function) -> Walked {
         self.absent(function, !function.uses_odbc_syntax, "{fn …}")?;
@@ -130,11 +118,7 @@ impl Walk<'_, '_> {
     }
 
     pub(super) fn arguments(&mut self, function: &str, args: &[FunctionArg]) -> Walked {
-        if let ([FunctionArg::Unnamed(FunctionArgExpr::Expr(first)), _, ..], true) =
-            (args, CONFIGURED.contains(&function))
-        {
-            self.configuration(first)?;
-        }
+        self.dictionary(function, args)?;
         args.iter().try_for_each(|arg| {
             let value = match arg {
                 FunctionArg::Unnamed(value) => value,
@@ -183,33 +167,32 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A text search configuration is an object with a schema, named in a string.
-    fn configuration(&self, mut expr: &Expr) -> Walked {
-        while let Expr::Nested(inner) = expr {
-            expr = inner;
+    /// A text search configuration or dictionary is an object with a schema, named in a string.
+    fn dictionary(&self, function: &str, args: &[FunctionArg]) -> Walked {
+        let Some(rule) = allow::dictionary(function, args.len()) else {
+            return Ok(());
+        };
+        let Some(first) = args.first() else {
+            return Ok(());
+        };
+        let mut plain = None;
+        let mut is_untyped = true;
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = first {
+            let mut expr = expr;
+            while let Expr::Nested(inner) = expr {
+                expr = inner;
+            }
+            is_untyped = matches!(expr, Expr::Value(_));
+            if let Expr::Value(value) = expr
+                && let Value::SingleQuotedString(text) = &value.value
+            {
+                plain = Some(text.as_str());
+            }
         }
-        let Expr::Value(value) = expr else {
-            return Ok(());
-        };
-        let text = match &value.value {
-            Value::SingleQuotedString(text)
-            | Value::EscapedStringLiteral(text)
-            | Value::NationalStringLiteral(text) => text,
-            Value::DollarQuotedString(text) => &text.value,
-            _ => return Ok(()),
-        };
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let Some((schema, name)) = text.split_once('.') else {
-            return Ok(());
-        };
-        if schema.trim() == CATALOG || !schema.trim().trim_matches('"').chars().all(word) {
+        if rule.accepts(plain, is_untyped) {
             return Ok(());
         }
-        self.refuse(
-            expr,
-            format!("the configuration {schema}.{name} is in a schema"),
-            "name one of PostgreSQL's own, as 'english'",
-        )
+        self.refuse(first, rule.reason(function), allow::DICTIONARY_HELP)
     }
 }
 

@@ -234,7 +234,7 @@ impl Walk<'_, '_> {
                 return Err(reserved(token.span(), &ident.value));
             }
         }
-        match self.scopes.alias(&name_of(ident)) {
+        match self.scopes.aliases(&name_of(ident)).next() {
             Some(Alias::Rows(alias)) => Err(Refusal::new(
                 token.span(),
                 format!("{alias} alone is a whole row"),
@@ -246,33 +246,37 @@ impl Walk<'_, '_> {
 
     fn column_of(&self, alias: &Ident, column: &Ident) -> Walked {
         let span = self.source.name(alias)?.start..self.source.name(column)?.span().end;
-        match self.alias_in_sight(alias)? {
-            Alias::Rows(_) => Ok(()),
-            // PostgreSQL reads n.f as the call f(n) when n is a plain value without a column f.
-            Alias::Function(name, columns) => {
-                let column = name_of(column);
-                if columns.contains(&column) || allow::function_column(&column) {
-                    return Ok(());
-                }
-                Err(Refusal::new(
-                    span,
-                    format!("{name}.{column} may be a call of the function {column}"),
-                    format!("name the function's columns: AS {name}({column})"),
-                ))
+        self.alias_in_sight(alias)?;
+        let (name, column) = (name_of(alias), name_of(column));
+        // PostgreSQL reads n.f as the call f(n) when n is a plain value without a column f, and
+        // any alias of that name may be the one it sees.
+        let is_column = |alias: &Alias| match alias {
+            Alias::Rows(_) => true,
+            Alias::Function(_, columns) => {
+                columns.contains(&column) || allow::function_column(&column)
             }
+        };
+        if self.scopes.aliases(&name).all(is_column) {
+            return Ok(());
         }
+        Err(Refusal::new(
+            span,
+            format!("{name}.{column} may be a call of the function {column}"),
+            format!("name the function's columns, AS {name}({column}), and use {name} once"),
+        ))
     }
 
-    pub(super) fn alias_in_sight(&self, ident: &Ident) -> Result<&Alias, Refusal> {
+    pub(super) fn alias_in_sight(&self, ident: &Ident) -> Walked {
         let token = self.source.name(ident)?;
         let name = name_of(ident);
-        self.scopes.alias(&name).ok_or_else(|| {
-            Refusal::new(
-                token.span(),
-                format!("no table or alias is called {name} here"),
-                "write the alias as it stands in FROM",
-            )
-        })
+        if self.scopes.aliases(&name).next().is_some() {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            token.span(),
+            format!("no table or alias is called {name} here"),
+            "write the alias as it stands in FROM",
+        ))
     }
 
     /// `root[1]`, `(root)[1]` and `alias.column[1]`.

@@ -84,13 +84,7 @@ fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
     let mut walk = Walk::new(source);
     walk.statement(&tree)?;
     walk.all_relations_were_handled(&tree)?;
-    Ok(Statement::new(
-        source.text,
-        walk.places,
-        walk.kind,
-        walk.tables,
-        parameters,
-    ))
+    Statement::new(source.text, walk.places, walk.kind, walk.tables, parameters)
 }
 
 /// The state of one walk.

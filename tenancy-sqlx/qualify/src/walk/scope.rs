@@ -57,7 +57,19 @@ impl Scopes {
         self.aliases.push(alias);
     }
 
-    pub(super) fn alias(&self, name: &str) -> Option<&Alias> {
-        self.aliases.iter().rev().find(|alias| alias.name() == name)
+    /// Every alias of this name, the innermost first.
+    ///
+    /// Which of them PostgreSQL means is not decided here: it hides the siblings of a query
+    /// without LATERAL, and the tables inside a join that has an alias.
+    pub(super) fn aliases<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s Alias> {
+        self.aliases
+            .iter()
+            .rev()
+            .filter(move |alias| alias.name() == name)
+    }
+
+    /// Forgets the aliases since the mark, which an alias of their join hides.
+    pub(super) fn hide(&mut self, mark: Mark) {
+        self.aliases.truncate(mark.aliases);
     }
 }

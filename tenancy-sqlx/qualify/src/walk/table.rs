@@ -8,6 +8,8 @@ use sqlparser::ast::{
 
 use super::scope::Alias;
 use super::{Use, Walk, Walked, name_of};
+use crate::names::CATALOG;
+use crate::{Refusal, allow};
 
 impl Walk<'_, '_> {
     /// Aliases come into sight for the rest of the query; LATERAL and join conditions see them.
@@ -91,7 +93,7 @@ impl Walk<'_, '_> {
                         let start = self.source.name(first)?.start;
                         self.handled.insert(start);
                     }
-                    return self.function_alias(called, alias.as_ref());
+                    return self.function_alias(factor, &called, alias.as_ref());
                 }
                 self.absent(factor, !with_ordinality, "WITH ORDINALITY of a table")?;
                 let table = self.relation(name, Use::Read)?;
@@ -124,7 +126,7 @@ impl Walk<'_, '_> {
                 alias,
             } => {
                 let called = self.function_in_from(name, args)?;
-                self.function_alias(called, alias.as_ref())
+                self.function_alias(factor, &called, alias.as_ref())
             }
             TableFactor::UNNEST {
                 alias,
@@ -136,13 +138,17 @@ impl Walk<'_, '_> {
                 let offset = !*with_offset && with_offset_alias.is_none();
                 self.absent(factor, offset, "WITH OFFSET")?;
                 self.all(array_exprs)?;
-                self.function_alias("unnest".to_owned(), alias.as_ref())
+                self.function_alias(factor, "unnest", alias.as_ref())
             }
             TableFactor::NestedJoin {
                 table_with_joins,
                 alias,
             } => {
+                let mark = self.scopes.mark();
                 self.joined(table_with_joins)?;
+                if alias.is_some() {
+                    self.scopes.hide(mark);
+                }
                 self.rows_alias(None, alias.as_ref())
             }
             TableFactor::TableFunction { .. }
@@ -165,10 +171,13 @@ impl Walk<'_, '_> {
         &mut self,
         name: &sqlparser::ast::ObjectName,
         args: &[FunctionArg],
-    ) -> Result<String, super::Refusal> {
+    ) -> Result<String, Refusal> {
         let called = self.function_name(name)?;
         self.arguments(&called, args)?;
-        Ok(called)
+        // A function of the tenant's may bear the name of one of PostgreSQL's.
+        let own =
+            matches!(self.idents(name)?.as_slice(), [schema, _] if name_of(schema) != CATALOG);
+        Ok(if own { String::new() } else { called })
     }
 
     fn rows_alias(&mut self, table: Option<String>, alias: Option<&TableAlias>) -> Walked {
@@ -185,11 +194,19 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    fn function_alias(&mut self, called: String, alias: Option<&TableAlias>) -> Walked {
+    fn function_alias(
+        &mut self,
+        factor: &TableFactor,
+        called: &str,
+        alias: Option<&TableAlias>,
+    ) -> Walked {
+        // PostgreSQL's own name for it may be another: trim('x') is called btrim.
         let Some(alias) = alias else {
-            self.scopes
-                .add_alias(Alias::Function(called.clone(), vec![called]));
-            return Ok(());
+            return self.refuse(
+                factor,
+                "a function in FROM has no alias",
+                "write AS with an alias after it",
+            );
         };
         self.alias_columns(alias)?;
         let name = self.introduced(&alias.name)?;
@@ -198,7 +215,7 @@ impl Walk<'_, '_> {
             .iter()
             .map(|column| name_of(&column.name))
             .collect();
-        if columns.is_empty() {
+        if columns.is_empty() && allow::column_is_called_as_the_alias(called) {
             columns = vec![name.clone()];
         }
         self.scopes.add_alias(Alias::Function(name, columns));

@@ -518,3 +518,81 @@ SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND ex
 -- raw
 SELECT extract(year FROM created_at), substring(title FROM 1 FOR 2), title IS DISTINCT FROM 'x', 2 * count(*) OVER () FROM tenant.blogs, shared.plans ORDER BY 1, 2
 ;;
+-- function beside a table of another query
+SELECT n.x, (SELECT b.title FROM blogs b WHERE b.id = n.x) FROM unnest(ARRAY[1]) AS n(x)
+;;
+-- alias twice with its column named
+SELECT n.id, (SELECT n.id FROM blogs n LIMIT 1) FROM unnest(ARRAY[1]) AS n(id)
+;;
+-- join with an alias
+SELECT j.name FROM (authors a CROSS JOIN (SELECT 1 AS one) AS o) AS j ORDER BY 1
+;;
+-- configurations
+SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=3'), jsonb_to_tsvector(data, '["all"]') FROM blogs ORDER BY id
+;;
+-- configurations of parameters
+-- bind: 'hello'
+SELECT to_tsvector('simple', $1), ts_headline('simple', $1, plainto_tsquery('simple', 'x'))
+;;
+-- strings beside each other
+SELECT 'a' || 'b', 'c'
+, 'd'
+;;
+-- and operator before a name
+SELECT 1 & tenant.one()
+;;
+-- raw: columns by table, alias and cte
+-- raw
+WITH c AS (SELECT 1 AS id) SELECT blogs.id, b.title, c.id, s.n, v.x FROM tenant.blogs, tenant.authors AS a, c, tenant.blogs b, (SELECT 1 AS n) s, (VALUES (1)) AS v(x) ORDER BY blogs.id, b.id, a.id
+;;
+-- raw: casts
+-- raw
+SELECT id::text, CAST(views AS double precision), '1'::numeric(10, 2), '{1}'::int[], 'x'::pg_catalog.text, inet '10.0.0.1', timestamp with time zone '2020-01-01 00:00+00', 'a'::extensions.citext FROM tenant.blogs ORDER BY id
+;;
+-- raw: columns with types
+-- raw
+SELECT r.a, r.b FROM jsonb_to_recordset('[]'::jsonb) AS r(a numeric(10, 2), b text)
+;;
+-- raw: configurations
+-- raw
+SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=3'), to_tsvector(body) FROM tenant.blogs ORDER BY id
+;;
+-- raw: insert with alias
+-- raw
+INSERT INTO tenant.ratings AS r (id, rating) SELECT b.id, 1 FROM tenant.blogs b WHERE true ON CONFLICT (id) DO UPDATE SET rating = r.rating + excluded.rating, id = r.id RETURNING r.rating
+;;
+-- raw: with of one side
+-- raw
+SELECT q.x FROM (WITH c AS (SELECT 1 AS x) SELECT c.x FROM c) q UNION SELECT c.x FROM (SELECT 2 AS x) c
+;;
+-- raw: search and cycle
+-- raw
+WITH RECURSIVE t(id, parent_id) AS (SELECT id, parent_id FROM tenant.comments WHERE parent_id IS NULL UNION ALL SELECT c.id, c.parent_id FROM tenant.comments c JOIN t ON c.parent_id = t.id) SEARCH BREADTH FIRST BY id SET o CYCLE id, parent_id SET looped TO 'y' DEFAULT 'n' USING way SELECT t.id FROM t ORDER BY t.o
+;;
+-- raw: ordinality
+-- raw
+SELECT b.id, t.tag, t.n FROM tenant.blogs b, unnest(b.tags) WITH ORDINALITY AS t(tag, n) ORDER BY 1, 3
+;;
+-- raw: names behind a dot
+-- raw
+SELECT b."from", b.merge FROM (SELECT 1 AS "from", 2 AS "merge") AS b
+;;
+-- raw: update from
+-- raw
+UPDATE tenant.comments c SET body = b.title, blog_id = b.id FROM tenant.blogs b JOIN tenant.authors a ON a.id = b.author_id WHERE b.id = c.blog_id RETURNING c.id
+;;
+-- raw: delete with an alias
+-- raw
+DELETE FROM tenant.comments AS c USING tenant.blogs b WHERE b.id = c.blog_id RETURNING c.id, b.id
+;;
+-- raw: aggregate in a group
+-- raw
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY b.views) FROM tenant.blogs b GROUP BY b.author_id ORDER BY 1
+;;
+-- column of a function by its alias
+SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e, pg_catalog.unnest(ARRAY['a']) AS b(tag), unnest(ARRAY['a']) t WHERE t.t = 'a' ORDER BY 1
+;;
+-- raw: column of a function by its alias
+-- raw
+SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
+;;
