@@ -97,7 +97,14 @@ const LIMITS: [(&str, &str); 3] = [
 /// [`ErrorKind::Unavailable`] when the server does not answer, [`ErrorKind::Forbidden`] when the
 /// login may not change itself.
 pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
-    let mut connection = options.connect().await?;
+    let mut connection = options.connect().await.map_err(|error| {
+        Error::from(error).while_doing(format_args!(
+            "connecting to {}:{} as {}",
+            options.get_host(),
+            options.get_port(),
+            options.get_username()
+        ))
+    })?;
     let path: String = sqlx::query_scalar(search_path::LOGIN_PATH)
         .fetch_one(&mut connection)
         .await?;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use tenancy_axum::{Health, Routes};
-use tenancy_core::{CachedStore, Domain, ExactDomain, Fixed, Identifier, Resolver, TrustedProxies};
+use tenancy_core::{
+    CachedStore, Domain, ExactDomain, Fixed, Identifier, Resolver, TenantId, TrustedProxies,
+};
 use tenancy_sqlx::PgTenantStore;
 
 use crate::state::AppState;
@@ -19,7 +21,7 @@ pub(crate) enum Tenancy {
     /// The tenant that owns the host; the base domain itself is the public side.
     ByHost { base_domain: Domain },
     /// One tenant on every host, chosen at start.
-    Single(Identifier),
+    Single(TenantId),
 }
 
 /// Builds the resolver: who serves a host is asked of the cache, and of the database only when
@@ -34,7 +36,7 @@ pub(crate) fn resolver(
         Tenancy::ByHost { base_domain } => resolver
             .public_host(base_domain.clone())
             .strategy(ExactDomain),
-        Tenancy::Single(identifier) => resolver.strategy(Fixed::new(identifier.clone())),
+        Tenancy::Single(id) => resolver.strategy(Fixed::new(Identifier::Id(*id))),
     }
 }
 

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
 
-use crate::commands::{demo, installation, serve};
+use crate::commands::installation::{self, Purpose};
+use crate::commands::{demo, serve};
 use crate::settings::Settings;
 use crate::telemetry;
 
@@ -88,6 +89,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 )]
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Completions and help must work where no database does, and with any settings.
+    if let Command::Fleet(command) = &cli.command
+        && let Some(exit) = command.without_database::<Cli>(&cli.output)
+    {
+        return exit.into();
+    }
+    let output = cli.output.clone();
     let settings = match Settings::read() {
         Ok(settings) => settings,
         Err(faults) => {
@@ -105,29 +113,9 @@ pub(crate) fn main() -> ExitCode {
     match runtime.block_on(run(cli, settings)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{}", Chain(error.as_ref()));
+            output.failure(error.as_ref());
             Exit::Failed.into()
         }
-    }
-}
-
-/// An error with what it came from, a line each, without repeating itself.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut said = self.0.to_string();
-        f.write_str(&said)?;
-        let mut next = self.0.source();
-        while let Some(error) = next {
-            let text = error.to_string();
-            if !said.contains(&text) {
-                write!(f, "\n  because: {text}")?;
-                said.push_str(&text);
-            }
-            next = error.source();
-        }
-        Ok(())
     }
 }
 
@@ -154,11 +142,8 @@ async fn run(cli: Cli, mut settings: Settings) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         Command::Fleet(command) => {
-            // Completions and help must work where no database does.
-            if let Some(exit) = command.without_database::<Cli>(&cli.output) {
-                return Ok(exit);
-            }
-            let installation = installation::open(&settings, &cli.data_dir).await?;
+            let installation =
+                installation::open(&settings, &cli.data_dir, Purpose::Command).await?;
             let result = command.run(&installation.fleet, &cli.output).await;
             installation.close().await?;
             Ok(result?)

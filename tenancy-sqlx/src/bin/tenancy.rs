@@ -46,9 +46,10 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
+    let output = cli.output.clone();
     runtime.block_on(run(cli)).map_or_else(
         |error| {
-            eprintln!("{error}");
+            output.failure(&error);
             Exit::Failed.into()
         },
         Into::into,
@@ -77,6 +78,5 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
         tenant: MigrationSet::read(cli.migrations.join("tenant"))?,
     };
     let fleet = Fleet::connect(owner, login, migrations).await?;
-    fleet.prepare().await?;
     cli.command.run(&fleet, &cli.output).await
 }

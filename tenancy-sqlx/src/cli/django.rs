@@ -10,14 +10,14 @@ use crate::{Error, ErrorKind, Fleet, NewTenant};
 
 pub(super) const CREATE_EXAMPLES: &str = "\
 Examples:
-  saas create_tenant --schema_name=tenant1 --name=\"Tenant 1\" --domain=tenant1.localhost
-  saas create_tenant tenant1 \"Tenant 1\" tenant1.localhost";
+  create_tenant --schema_name=tenant1 --name=\"Tenant 1\" --domain=tenant1.localhost
+  create_tenant tenant1 \"Tenant 1\" tenant1.localhost";
 
 pub(super) const MIGRATE_EXAMPLES: &str = "\
 Examples:
-  saas migrate_schemas              shared tables, then every tenant's
-  saas migrate_schemas --shared
-  saas migrate_schemas --tenant --schema=tenant1";
+  migrate_schemas              shared tables, then every tenant's
+  migrate_schemas --shared
+  migrate_schemas --tenant --schema=tenant1";
 
 /// The words of `create_tenant`: flags, or schema, name and domain in that order.
 #[derive(Debug, Clone, Args)]
@@ -68,10 +68,8 @@ impl CreateTenant {
 
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
         let Some(schema) = self.word(self.schema.as_ref(), 0) else {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "create_tenant needs a schema: give --schema_name=acme",
-            ));
+            output.note("create_tenant needs a schema: give --schema_name=acme");
+            return Ok(Exit::Usage);
         };
         let mut new = NewTenant::from_schema(SchemaName::parse(&schema)?);
         if let Some(slug) = self.slug.clone() {
@@ -122,14 +120,17 @@ pub struct MigrateSchemas {
         value_name = "SCHEMA",
         conflicts_with = "shared"
     )]
-    schema: Option<SchemaName>,
+    schema: Option<String>,
 }
 
 impl MigrateSchemas {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        let scope = match (self.schema, self.shared, self.tenant) {
-            (Some(schema), _, _) => Scope::Tenants(vec![by_schema(fleet, &schema).await?]),
-            (None, true, _) => Scope::Shared,
+        let scope = match (self.schema.as_deref(), self.shared, self.tenant) {
+            // django-tenants calls the shared side a schema, too.
+            (Some("public"), _, _) | (None, true, _) => Scope::Shared,
+            (Some(schema), _, _) => {
+                Scope::Tenants(vec![by_schema(fleet, &SchemaName::parse(schema)?).await?])
+            }
             (None, false, true) => Scope::AllTenants,
             (None, false, false) => Scope::Everything,
         };

@@ -11,7 +11,7 @@ use crate::{DomainRole, Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 pub enum DomainCommand {
     /// Let a tenant answer at one more domain.
-    #[command(after_help = "Example:\n  tenancy domain add acme shop.acme.example --primary")]
+    #[command(after_help = "Example:\n  domain add acme shop.acme.example --primary")]
     Add {
         /// The tenant's slug.
         tenant: Slug,
@@ -22,7 +22,7 @@ pub enum DomainCommand {
         primary: bool,
     },
     /// List a tenant's domains.
-    #[command(after_help = "Example:\n  tenancy domain list acme")]
+    #[command(after_help = "Example:\n  domain list acme")]
     List {
         /// The tenant's slug.
         tenant: Slug,

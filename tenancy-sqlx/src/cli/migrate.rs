@@ -15,9 +15,9 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tenancy migrate                      shared tables, then every tenant's
-  tenancy migrate run --tenant acme
-  tenancy migrate status --check       exit code 4 when something is pending";
+  migrate                      shared tables, then every tenant's
+  migrate run --tenant acme
+  migrate status --check       exit code 4 when something is pending";
 
 /// The words of `migrate`; without a verb it runs.
 #[derive(Debug, Clone, Args)]
@@ -100,11 +100,21 @@ pub(super) async fn run(
         Scope::AllTenants => Selection::tenants(),
         Scope::Tenants(slugs) => Selection::only(slugs),
     };
+    let prepared = fleet.prepare().await?;
     let progress = Progress::new(output);
-    let report = fleet
+    let mut report = fleet
         .migrate(selection, jobs, |event| progress.show(&event, output))
         .await?;
     progress.bar.finish_and_clear();
+    // What preparing the database applied is part of what this command did.
+    report.framework = prepared.framework;
+    if prepared
+        .shared
+        .as_ref()
+        .is_some_and(|shared| !shared.applied().is_empty())
+    {
+        report.shared = prepared.shared;
+    }
     output.result("report", &report, || summary(&report));
     Ok(
         match (
@@ -218,7 +228,9 @@ fn summary(report: &RunReport) -> String {
                 .filter(|t| !t.outcome.is_complete())
                 .map(line),
         );
-        lines.push("mend the migration and run the same command again".to_owned());
+        if report.failures().next().is_some() {
+            lines.push("mend the migration and run the same command again".to_owned());
+        }
     }
     lines.join("\n")
 }

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Standard output has the result and nothing else (with `--json`, one JSON document); what goes
-//! on meanwhile is on standard error.
+//! on meanwhile is on standard error. Commands that change something prepare the database first;
+//! those that only look leave it as it is.
 
 #![allow(
     clippy::print_stdout,
@@ -59,7 +60,7 @@ pub enum FleetCommand {
     MigrateSchemas(django::MigrateSchemas),
     /// Print a completion script for a shell.
     #[command(
-        after_help = "Example:\n  tenancy completions bash > ~/.local/share/bash-completion/completions/tenancy"
+        after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
     )]
     Completions {
         /// The shell to complete in.
@@ -96,7 +97,7 @@ impl FleetCommand {
             Self::Migrate(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
-            // These were answered before a database was looked for.
+            // This was answered before a database was looked for.
             Self::Completions { .. } => Ok(Exit::Done),
         }
     }

@@ -27,6 +27,8 @@ pub enum Exit {
     Done,
     /// 1: failed.
     Failed,
+    /// 2: the words do not fit together.
+    Usage,
     /// 3: done for some tenants, failed for others.
     SomeFailed,
     /// 4: something is pending, and the command was asked to check.
@@ -39,6 +41,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
+            Self::Usage => 2,
             Self::SomeFailed => 3,
             Self::Pending => 4,
         }
@@ -63,6 +66,18 @@ impl Output {
         }
     }
 
+    /// Tells why a command failed: programs on standard output, people on standard error.
+    pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
+        if self.json {
+            let message = Chain(error).to_string();
+            let document =
+                json!({ "schema_version": SCHEMA_VERSION, "error": { "message": message } });
+            say(format_args!("{document:#}"));
+        } else {
+            eprintln!("{}", Chain(error));
+        }
+    }
+
     /// Says on standard error what goes on; programs that read JSON need not hear it.
     pub(super) fn note(&self, text: impl std::fmt::Display) {
         if !self.json {
@@ -73,6 +88,26 @@ impl Output {
     /// Whether a program reads the answer.
     pub(super) fn is_json(&self) -> bool {
         self.json
+    }
+}
+
+/// An error with what it came from, a line each, without repeating itself.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                write!(f, "\n  because: {text}")?;
+                said.push_str(&text);
+            }
+            next = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -8,8 +8,8 @@ use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
-  tenancy tenant create acme --name \"Acme\" --domain acme.example.com
-  tenancy tenant create my-shop --schema shop_7 --json";
+  tenant create acme --name \"Acme\" --domain acme.example.com
+  tenant create my-shop --schema shop_7 --json";
 
 /// What can be done with tenants.
 #[derive(Debug, Clone, Subcommand)]
@@ -18,10 +18,10 @@ pub enum TenantCommand {
     #[command(after_help = CREATE_EXAMPLES)]
     Create(Create),
     /// List the tenants.
-    #[command(after_help = "Example:\n  tenancy tenant list --json")]
+    #[command(after_help = "Example:\n  tenant list --json")]
     List,
     /// Show one tenant with its domains.
-    #[command(after_help = "Example:\n  tenancy tenant show acme")]
+    #[command(after_help = "Example:\n  tenant show acme")]
     Show {
         /// The tenant's slug.
         slug: Slug,
@@ -74,6 +74,8 @@ impl TenantCommand {
 
 /// Makes a tenant and says each step.
 pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Result<Exit, Error> {
+    // A first tenant may well be the first thing that happens to a database.
+    fleet.prepare().await?;
     let tenant = fleet
         .create(new, |event: ProvisionEvent| {
             output.note(format!("  {event}"));

@@ -9,9 +9,11 @@
 //! | `location` | the folder that has `cluster` instead, where the server's account cannot come here |
 //! | `initialising` | there while `cluster.new` is being made, which is worth nothing until then |
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -219,10 +221,21 @@ impl DataFolder {
                 error,
             )
         })?;
-        if known != root {
-            fs::write(&origin, root).map_err(|error| io_at("write", &origin, error))?;
+        if known == root {
+            return Ok(());
         }
-        Ok(())
+        // A copy of a data folder points here as well, and the data are the first one's.
+        let first = PathBuf::from(OsString::from_vec(known));
+        let pointer = fs::read(first.join("location"));
+        if pointer.is_ok_and(|pointer| pointer == home.as_os_str().as_encoded_bytes()) {
+            return Err(configuration(format!(
+                "the data of `{}` are those of `{}`, which it is a copy of: use that one, or \
+                 remove the copy",
+                self.root.display(),
+                first.display()
+            )));
+        }
+        fs::write(&origin, root).map_err(|error| io_at("write", &origin, error))
     }
 
     /// Makes a folder outside. One that is there already is that of a data folder of the

@@ -67,6 +67,9 @@ const START_PATIENCE: Duration = Duration::from_mins(2);
 /// How long a server that is about to stop or to become ready may take, seen from outside.
 const LOCK_PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long a server that already runs may take to prove that it was a command's.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How long a server may take to stop before it is told not to tidy up.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -110,6 +113,8 @@ enum Running {
 impl EmbeddedPg {
     /// Starts the server, sets it up first when the data folder is new, and prepares its
     /// database: both logins exist and have exactly the rights they need.
+    ///
+    /// A server that already runs is given a few seconds to end, because it may be a command's.
     ///
     /// # Errors
     ///
@@ -196,6 +201,20 @@ impl EmbeddedPg {
         &self.state.socket_dir
     }
 
+    /// The folder that really has the data: the data folder, or one outside it that the server's
+    /// account may enter.
+    pub fn cluster_dir(&self) -> &Path {
+        &self.state.cluster
+    }
+
+    /// Waits until the server has ended by itself, for ever when another process holds its life.
+    pub async fn ended(&mut self) {
+        match &mut self.held {
+            Some(held) => held.lifeline.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Whether this value started the server, and so holds its life.
     pub fn is_owner(&self) -> bool {
         self.held.is_some()
@@ -234,10 +253,19 @@ impl EmbeddedPg {
             let options = options.clone();
             blocking(move || DataFolder::open(&options)).await?
         };
-        match (Holder::of(&folder).await?, running) {
-            (Holder::Us(lock), _) => Self::launch(folder, lock, options).await,
-            (Holder::Server(_), Running::Refuse) => Err(already_runs(&folder)),
-            (Holder::Server(state), Running::Attach) => Self::attach(state, options.database).await,
+        let deadline = Instant::now() + COMMAND_PATIENCE;
+        loop {
+            match (Holder::of(&folder).await?, running) {
+                (Holder::Us(lock), _) => return Self::launch(folder, lock, options).await,
+                (Holder::Server(state), Running::Attach) => {
+                    return Self::attach(state, options.database).await;
+                }
+                // A command's server is gone in a moment.
+                (Holder::Server(_), Running::Refuse) if Instant::now() < deadline => {
+                    tokio::time::sleep(GLANCE).await;
+                }
+                (Holder::Server(_), Running::Refuse) => return Err(already_runs(&folder)),
+            }
         }
     }
 

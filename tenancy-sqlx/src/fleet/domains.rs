@@ -60,6 +60,7 @@ impl Fleet {
         domain: &Domain,
         role: DomainRole,
     ) -> Result<DomainRecord, Error> {
+        self.refuse_public(domain)?;
         let mut connection = self.open().await?;
         let record = add(&mut connection, tenant, domain, role).await;
         transaction::finish(connection, record).await
@@ -86,7 +87,7 @@ async fn add(
     let missing = || {
         Error::from(tenancy_core::Error::new(
             tenancy_core::ErrorKind::NotFound,
-            format!("tenant {tenant} does not exist"),
+            format!("tenant {tenant} does not exist: `tenant list` shows those that do"),
         ))
     };
     let id = find(&mut *connection, tenant)

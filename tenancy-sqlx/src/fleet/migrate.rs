@@ -224,7 +224,7 @@ impl Fleet {
             if super::find(connection, slug).await?.is_none() {
                 return Err(tenancy_core::Error::new(
                     tenancy_core::ErrorKind::NotFound,
-                    format!("tenant {slug} does not exist"),
+                    format!("tenant {slug} does not exist: `tenant list` shows those that do"),
                 )
                 .into());
             }

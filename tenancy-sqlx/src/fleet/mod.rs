@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use tenancy_core::{Slug, Tenant, TenantResource};
+use tenancy_core::{Domain, Slug, Tenant, TenantResource};
 
 use crate::error::Error;
 use crate::migrate::ledger::{self, Sets};
@@ -46,6 +46,7 @@ pub struct Fleet {
     app_login: Option<Arc<str>>,
     migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
+    public_hosts: Vec<Domain>,
 }
 
 impl Fleet {
@@ -70,6 +71,7 @@ impl Fleet {
             app_login: app_login.map(Arc::from),
             migrations,
             resources: Vec::new(),
+            public_hosts: Vec::new(),
         };
         transaction::close(fleet.open().await?).await;
         Ok(fleet)
@@ -80,6 +82,24 @@ impl Fleet {
     pub fn resource(mut self, resource: Arc<dyn TenantResource>) -> Self {
         self.resources.push(resource);
         self
+    }
+
+    /// Keeps a host for the public side: no tenant gets it as a domain.
+    #[must_use]
+    pub fn public_host(mut self, host: Domain) -> Self {
+        self.public_hosts.push(host);
+        self
+    }
+
+    /// Refuses a domain that is the public side's.
+    fn refuse_public(&self, domain: &Domain) -> Result<(), Error> {
+        if self.public_hosts.contains(domain) {
+            return Err(Error::new(
+                crate::ErrorKind::Conflict,
+                format!("domain {domain} is the public host: choose one below it, or another"),
+            ));
+        }
+        Ok(())
     }
 
     /// The migrations of this program.

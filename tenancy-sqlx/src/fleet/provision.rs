@@ -37,6 +37,9 @@ impl Fleet {
         mut progress: impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         let plan = new.resolve()?;
+        for domain in &plan.domains {
+            self.refuse_public(domain)?;
+        }
         let mut connection = self.open().await?;
         let tenant = self
             .create_on(&mut connection, &plan, &mut progress)

@@ -16,7 +16,9 @@ const OLDEST: u32 = 150_000;
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Error> {
     let connection = options.connect().await.map_err(|error| {
         Error::from(error).while_doing(format!(
-            "connecting as {} to change the fleet",
+            "connecting to {}:{} as {}",
+            options.get_host(),
+            options.get_port(),
             options.get_username()
         ))
     })?;

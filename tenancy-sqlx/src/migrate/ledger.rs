@@ -248,5 +248,11 @@ pub(crate) fn explain(error: sqlx::Error) -> Error {
         )
         .with_source(error);
     }
-    Error::from(error)
+    let error = Error::from(error);
+    if error.kind() == ErrorKind::Forbidden {
+        return error.while_doing(
+            "the login may not do this with the framework's tables: connect as their owner",
+        );
+    }
+    error
 }

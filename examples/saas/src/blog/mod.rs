@@ -5,5 +5,4 @@ mod input;
 mod model;
 
 pub(crate) use api::api;
-pub(crate) use input::BlogInput;
-pub(crate) use model::{Blog, create, find, list};
+pub(crate) use model::{Blog, find, list};

@@ -8,7 +8,7 @@ use tenancy_core::{Domain, Slug};
 use tenancy_sqlx::embedded::EmbeddedPg;
 use tenancy_sqlx::{NewTenant, Selection};
 
-use super::installation::{self, Installation};
+use super::installation::{self, Installation, Purpose};
 use super::serve::{self, Running};
 use super::{banner, seed};
 use crate::cli::Failure;
@@ -36,7 +36,8 @@ pub(crate) async fn run(
     if reset == Reset::Now || (reset == Reset::Ask && agreed(data_dir)?) {
         throw_away(&settings, data_dir).await?;
     }
-    let installation = installation::open(&settings, data_dir).await?;
+    let installation = installation::open(&settings, data_dir, Purpose::Serve).await?;
+    installation.fleet.prepare().await?;
     let domains = seed::TENANTS
         .iter()
         .map(|tenant| tenant.domain(&settings.base_domain))
@@ -49,9 +50,7 @@ pub(crate) async fn run(
         &installation.description,
         &domains,
     );
-    let served = running.serve(listener).await;
-    installation.close().await?;
-    served
+    running.serve(listener, installation).await
 }
 
 /// Makes the tenants that are missing and moves all of them to the present migrations.
@@ -61,23 +60,31 @@ async fn make_tenants(
     domains: &[Domain],
 ) -> Result<(), Failure> {
     let fleet = &installation.fleet;
+    let mut tenants = Vec::new();
     for (sample, domain) in seed::TENANTS.iter().zip(domains) {
         let slug = Slug::parse(sample.slug)?;
-        if fleet.tenant(&slug).await?.is_some() {
-            continue;
-        }
-        let new = NewTenant::new(slug)
-            .name(sample.name)
-            .description(sample.description)
-            .domain(domain.clone());
-        let tenant = fleet.create(new, |_| {}).await?;
-        seed::fill(&running.database, tenant, sample).await?;
+        let tenant = if let Some(tenant) = fleet.tenant(&slug).await? {
+            tenant
+        } else {
+            let new = NewTenant::new(slug)
+                .name(sample.name)
+                .description(sample.description)
+                .domain(domain.clone());
+            fleet.create(new, |_| {}).await?
+        };
+        tenants.push(tenant);
     }
     let report = fleet
         .migrate(Selection::tenants(), NonZeroUsize::MIN, |_| {})
         .await?;
-    if let Some(failure) = report.failures().next() {
-        return Err(failure.to_string().into());
+    // A tenant that somebody broke to see what happens is no reason to withhold the others.
+    for failure in report.failures() {
+        tracing::warn!(target: "saas.demo", %failure, "a tenant could not be migrated");
+    }
+    for (tenant, sample) in tenants.into_iter().zip(seed::TENANTS) {
+        if let Err(error) = seed::fill(&running.database, tenant, sample).await {
+            tracing::warn!(target: "saas.demo", %error, "a tenant could not be filled");
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use tenancy_sqlx::embedded::{EmbeddedOptions, EmbeddedPg};
-use tenancy_sqlx::{Fleet, MigrationSet, Migrations, login};
+use tenancy_sqlx::{Fleet, MigrationSet, Migrations};
 
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -26,53 +26,63 @@ pub(crate) struct Installation {
     embedded: Option<EmbeddedPg>,
 }
 
-/// Opens the database of `settings`, brings its framework and shared tables up to date, and makes
-/// sure that the application's login has an empty path.
-pub(crate) async fn open(settings: &Settings, data_dir: &Path) -> Result<Installation, Failure> {
-    let installation = match &settings.database {
-        Some(app) => {
-            let direct = settings
-                .database_direct
-                .clone()
-                .unwrap_or_else(|| app.clone());
-            given(app.clone(), direct).await?
-        }
-        None => private(settings, data_dir).await?,
+/// What the database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve: a private server is this process's own, and lives as long as it does.
+    Serve,
+    /// For one command: a private server that runs already will do.
+    Command,
+}
+
+/// Opens the database of `settings`, or the private one of `data_dir`.
+pub(crate) async fn open(
+    settings: &Settings,
+    data_dir: &Path,
+    purpose: Purpose,
+) -> Result<Installation, Failure> {
+    let (app, direct, description, embedded) = if let Some(app) = &settings.database {
+        let direct = settings
+            .database_direct
+            .clone()
+            .unwrap_or_else(|| app.clone());
+        let description = format!("PostgreSQL at {}:{}", app.get_host(), app.get_port());
+        (app.clone(), direct, description, None)
+    } else {
+        let options = private_options(settings, data_dir);
+        let server = match purpose {
+            Purpose::Serve => EmbeddedPg::start(options).await?,
+            Purpose::Command => EmbeddedPg::attach_or_start(options).await?,
+        };
+        let folder = server.cluster_dir().parent().unwrap_or(data_dir);
+        let description = format!(
+            "embedded PostgreSQL {} in {}",
+            server.version(),
+            folder.display()
+        );
+        (
+            server.app_options(),
+            server.owner_options(),
+            description,
+            Some(server),
+        )
     };
-    installation.fleet.prepare().await?;
-    Ok(installation)
-}
-
-async fn given(app: PgConnectOptions, direct: PgConnectOptions) -> Result<Installation, Failure> {
-    for change in login::prepare(&app).await? {
-        tracing::info!(target: "saas.database", "the application's login was set up: {change}");
-    }
-    let description = format!("PostgreSQL at {}:{}", app.get_host(), app.get_port());
-    let fleet = fleet(&direct, &app).await?;
+    let migrations = Migrations {
+        shared: MigrationSet::embedded(&SHARED)?,
+        tenant: MigrationSet::embedded(&TENANT)?,
+    };
+    // One login for both owns what it makes and needs no grants.
+    let login = app.get_username();
+    let login = (login != direct.get_username()).then(|| login.to_owned());
+    let fleet = Fleet::connect(direct.clone(), login, migrations)
+        .await?
+        .public_host(settings.base_domain.clone());
     Ok(Installation {
         fleet,
         app,
         direct,
         description,
-        embedded: None,
-    })
-}
-
-async fn private(settings: &Settings, data_dir: &Path) -> Result<Installation, Failure> {
-    let server = EmbeddedPg::attach_or_start(private_options(settings, data_dir)).await?;
-    let (app, direct) = (server.app_options(), server.owner_options());
-    let description = format!(
-        "embedded PostgreSQL {} in {}",
-        server.version(),
-        data_dir.display()
-    );
-    let fleet = fleet(&direct, &app).await?;
-    Ok(Installation {
-        fleet,
-        app,
-        direct,
-        description,
-        embedded: Some(server),
+        embedded,
     })
 }
 
@@ -83,18 +93,15 @@ pub(crate) fn private_options(settings: &Settings, data_dir: &Path) -> EmbeddedO
         .binaries(settings.pg_bin.clone())
 }
 
-async fn fleet(direct: &PgConnectOptions, app: &PgConnectOptions) -> Result<Fleet, Failure> {
-    let migrations = Migrations {
-        shared: MigrationSet::embedded(&SHARED)?,
-        tenant: MigrationSet::embedded(&TENANT)?,
-    };
-    // One login for both owns what it makes and needs no grants.
-    let login =
-        (app.get_username() != direct.get_username()).then(|| app.get_username().to_owned());
-    Ok(Fleet::connect(direct.clone(), login, migrations).await?)
-}
-
 impl Installation {
+    /// Waits until a private server has ended by itself; for ever when there is none.
+    pub(crate) async fn lost(&mut self) {
+        match &mut self.embedded {
+            Some(server) => server.ended().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Stops a private server that this process started; waits until it is gone.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         if let Some(server) = self.embedded {

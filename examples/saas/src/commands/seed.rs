@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use tenancy_core::{Domain, Error, Tenant, TenantContext};
-use tenancy_sqlx::Database;
+use tenancy_sqlx::{Database, tenant_sql};
+use uuid::Uuid;
 
-use crate::blog::{self, BlogInput};
 use crate::cli::Failure;
 
 /// A tenant of the demo with its posts, oldest first.
@@ -77,23 +77,34 @@ impl Sample {
     }
 }
 
-/// Writes the sample's posts into a tenant that was just made.
+/// Writes the sample's posts, all or none, into a tenant that has no posts.
 pub(crate) async fn fill(
     database: &Database,
     tenant: Tenant,
     sample: &Sample,
 ) -> Result<(), Failure> {
-    let context = TenantContext::new(Arc::new(tenant), "demo")?;
-    let db = database.tenant(&context);
-    for (title, description, body) in sample.posts {
-        let post = BlogInput {
-            title: (*title).to_owned(),
-            description: (*description).to_owned(),
-            body: (*body).to_owned(),
-            author: sample.author.to_owned(),
-            published: true,
-        };
-        blog::create(&db, &post).await?;
+    let Ok(context) = TenantContext::new(Arc::new(tenant), "demo") else {
+        // Somebody suspended it to see what happens.
+        return Ok(());
+    };
+    let mut tx = database.tenant(&context).begin().await?;
+    let posts: i64 = tx
+        .query_scalar(tenant_sql!("SELECT count(*) FROM blogs"))
+        .fetch_one()
+        .await?;
+    if posts == 0 {
+        for (title, description, body) in sample.posts {
+            tx.execute(tenant_sql!(
+                "INSERT INTO blogs (id, title, description, body, author)
+                 VALUES ($1, $2, $3, $4, $5)"
+            ))
+            .bind(Uuid::now_v7())
+            .bind(title)
+            .bind(description)
+            .bind(body)
+            .bind(sample.author)
+            .await?;
+        }
     }
-    Ok(())
+    Ok(tx.commit().await?)
 }

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use tenancy_axum::ServeOptions;
 use tenancy_core::{CachedStore, Domain, Identifier};
-use tenancy_sqlx::{Database, PgTenantStore, PoolSettings, TenantChange, TenantChanges};
+use tenancy_sqlx::{
+    Database, Fleet, PgTenantStore, PoolSettings, TenantChange, TenantChanges, login,
+};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::banner;
-use super::installation::{self, Installation};
+use super::installation::{self, Installation, Purpose};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -17,12 +20,16 @@ use crate::state::{AppState, Site};
 /// Serves the database of `settings`, or the private one of `data_dir`.
 pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failure> {
     let listener = bind(&settings).await?;
-    let installation = installation::open(&settings, data_dir).await?;
+    let installation = installation::open(&settings, data_dir, Purpose::Serve).await?;
+    if settings.database.is_some() {
+        for change in login::prepare(&installation.app).await? {
+            tracing::info!(target: "saas.database", "the application's login was set up: {change}");
+        }
+    }
+    installation.fleet.prepare().await?;
     let running = Running::start(&settings, &installation, Vec::new()).await?;
     banner::serving(&settings, listener.local_addr()?, &installation.description);
-    let served = running.serve(listener).await;
-    installation.close().await?;
-    served
+    running.serve(listener, installation).await
 }
 
 /// Takes the address first: a taken port should cost nothing else.
@@ -71,7 +78,11 @@ impl Running {
             site,
         };
         let proxies = settings.trusted_proxies.clone();
-        let resolver = app::resolver(&Tenancy::of(settings), cache, proxies);
+        let resolver = app::resolver(
+            &tenancy(settings, &installation.fleet).await?,
+            cache,
+            proxies,
+        );
         let router = app::router(&state, resolver);
         Ok(Self {
             database,
@@ -80,14 +91,49 @@ impl Running {
         })
     }
 
-    /// Serves until Ctrl-C or SIGTERM, lets what is under way finish, and lets go of the database.
-    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Failure> {
-        let options = ServeOptions::default();
-        tenancy_axum::serve(listener, self.router, options, stop_signal()).await?;
+    /// Serves until Ctrl-C, SIGTERM or the end of a private server, lets what is under way
+    /// finish, and lets go of everything.
+    pub(crate) async fn serve(
+        self,
+        listener: TcpListener,
+        mut installation: Installation,
+    ) -> Result<(), Failure> {
+        let mut lost = false;
+        let stop = async {
+            tokio::select! {
+                () = stop_signal() => {}
+                () = installation.lost() => lost = true,
+            }
+            tracing::info!(target: "saas.serve", "stopping: requests under way may finish");
+        };
+        let served =
+            tenancy_axum::serve(listener, self.router, ServeOptions::default(), stop).await;
         drop(self.changes);
         self.database.close().await;
+        if lost {
+            let what = installation.description;
+            return Err(format!("{what} has ended by itself: its postgres.log says why").into());
+        }
+        installation.close().await?;
         tracing::info!(target: "saas.serve", "stopped");
-        Ok(())
+        Ok(served?)
+    }
+}
+
+/// What the settings make of hosts.
+async fn tenancy(settings: &Settings, fleet: &Fleet) -> Result<Tenancy, Failure> {
+    let Some(schema) = &settings.single_tenant else {
+        return Ok(Tenancy::ByHost {
+            base_domain: settings.base_domain.clone(),
+        });
+    };
+    let tenants = fleet.tenants().await?;
+    match tenants.iter().find(|tenant| tenant.schema_name() == schema) {
+        Some(tenant) => Ok(Tenancy::Single(tenant.id())),
+        None => Err(format!(
+            "DEFAULT_TENANT_SCHEMA={schema} is no tenant's schema: `tenant list` shows those there are"
+        )
+        .into()),
     }
 }
 
@@ -105,9 +151,17 @@ fn forget(cache: &CachedStore<PgTenantStore>, change: &TenantChange) {
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C or SIGTERM; a second one ends the process at once, and the private server
+/// with it.
 async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
+    one_signal().await;
+    tokio::spawn(async {
+        one_signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn one_signal() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut signal) => {
@@ -121,5 +175,4 @@ async fn stop_signal() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
     }
-    tracing::info!(target: "saas.serve", "stopping: requests under way may finish");
 }

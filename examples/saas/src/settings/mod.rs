@@ -3,15 +3,14 @@
 
 mod seeds;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
-use tenancy_core::{Domain, Identifier, SchemaName, Slug, TrustedProxies};
-
-use crate::app::Tenancy;
+use tenancy_core::{Domain, SchemaName, TrustedProxies};
 
 /// What the environment says, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -21,7 +20,8 @@ pub(crate) struct Settings {
     pub(crate) pool_size: u32,
     pub(crate) listen: SocketAddr,
     pub(crate) base_domain: Domain,
-    pub(crate) single_tenant: Option<Identifier>,
+    /// The schema of the one tenant that every host serves.
+    pub(crate) single_tenant: Option<SchemaName>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
@@ -58,18 +58,6 @@ impl fmt::Display for SettingsError {
     }
 }
 
-impl Tenancy {
-    /// What the settings make of hosts.
-    pub(crate) fn of(settings: &Settings) -> Self {
-        match &settings.single_tenant {
-            Some(tenant) => Self::Single(tenant.clone()),
-            None => Self::ByHost {
-                base_domain: settings.base_domain.clone(),
-            },
-        }
-    }
-}
-
 impl Settings {
     /// Reads the process environment and, below it, `.env` of the current folder.
     ///
@@ -77,12 +65,17 @@ impl Settings {
     ///
     /// Names every setting that cannot be used.
     pub(crate) fn read() -> Result<Self, SettingsError> {
-        // What the process was given wins over the file.
-        let file: std::collections::HashMap<String, String> = match dotenvy::dotenv_iter() {
-            Ok(lines) => lines
+        // What the process was given wins over the file, which is the one of this folder alone.
+        let fault = |what: String| SettingsError(vec![what]);
+        let file: HashMap<String, String> = match std::fs::read_to_string(".env") {
+            Ok(text) => dotenvy::from_read_iter(text.as_bytes())
                 .collect::<Result<_, _>>()
-                .map_err(|error| SettingsError(vec![format!(".env cannot be read: {error}")]))?,
-            Err(_) => std::collections::HashMap::new(),
+                // The line may hold a password, so it is not shown.
+                .map_err(|_| {
+                    fault(".env cannot be read: write NAME=value, with quotes closed".into())
+                })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => HashMap::new(),
+            Err(error) => return Err(fault(format!(".env cannot be read: {error}"))),
         };
         Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
@@ -118,6 +111,11 @@ impl Settings {
             log_dir: get("LOG_DIR").unwrap_or_else(|| ".".to_owned()).into(),
             pg_bin: get("PG_BIN").map(Into::into),
         };
+        if settings.database.is_none() && settings.database_direct.is_some() {
+            reader.faults.push(
+                "DATABASE_DIRECT_URL without DATABASE_URL: set both, or DATABASE_URL alone".into(),
+            );
+        }
         if reader.faults.is_empty() {
             Ok(settings)
         } else {
@@ -164,7 +162,7 @@ impl Reader<'_> {
         None
     }
 
-    fn single_tenant(&mut self) -> Option<Identifier> {
+    fn single_tenant(&mut self) -> Option<SchemaName> {
         let multi = (self.get)("ENABLE_MULTI_TENANCY").unwrap_or_else(|| "true".to_owned());
         match multi.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => return None,
@@ -183,11 +181,8 @@ impl Reader<'_> {
             );
             return None;
         };
-        let slug = SchemaName::parse(&name)
-            .and_then(|schema| Slug::from_schema(&schema))
-            .or_else(|_| Slug::parse(&name));
-        match slug {
-            Ok(slug) => Some(Identifier::Slug(slug)),
+        match SchemaName::parse(&name) {
+            Ok(schema) => Some(schema),
             Err(error) => {
                 self.faults
                     .push(format!("DEFAULT_TENANT_SCHEMA cannot be used: {error}"));

@@ -6,16 +6,10 @@ use sqlx::postgres::PgConnectOptions;
 use super::Reader;
 
 /// Names that mean something else here, each with what to use.
-const REPLACED: &[(&str, &str)] = &[
-    (
-        "ALLOWED_HOSTS",
-        "every tenant's domains are allowed and nothing else is: use BASE_DOMAIN and `domain add`",
-    ),
-    (
-        "ELASTICSEARCH_INDEX_PREFIX",
-        "one prefix serves every store: use TENANCY_PREFIX",
-    ),
-];
+const REPLACED: &[(&str, &str)] = &[(
+    "ALLOWED_HOSTS",
+    "every tenant's domains are allowed and nothing else is: use BASE_DOMAIN and `domain add`",
+)];
 
 /// The faults of names that are set but mean something else here.
 pub(super) fn refused(get: &dyn Fn(&str) -> Option<String>) -> Vec<String> {

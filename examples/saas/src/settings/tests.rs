@@ -73,6 +73,18 @@ fn one_tenant_for_every_host_is_named_or_refused() {
         ("DEFAULT_TENANT_SCHEMA", "my_shop"),
     ])
     .unwrap();
-    let slug = Slug::parse("my-shop").unwrap();
-    assert_eq!(settings.single_tenant, Some(Identifier::Slug(slug)));
+    assert_eq!(
+        settings.single_tenant,
+        Some(SchemaName::parse("my_shop").unwrap())
+    );
+}
+
+#[test]
+fn a_direct_database_alone_is_refused() {
+    let alone = [("DATABASE_DIRECT_URL", "postgres://owner@db.example/app")];
+    let error = read(&alone).unwrap_err().to_string();
+    assert!(
+        error.contains("DATABASE_DIRECT_URL without DATABASE_URL"),
+        "{error}"
+    );
 }

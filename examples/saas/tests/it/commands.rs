@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tenancy_sqlx::testing::TestDatabase;
 
-use crate::program::{on, run, saas, stderr, stdout};
+use crate::program::{Server, on, run, saas, stderr, stdout};
 
 async fn say(database: &TestDatabase, words: &[&str]) -> std::process::Output {
     run(on(database, saas()).args(words)).await
@@ -120,7 +120,10 @@ async fn a_taken_or_impossible_name_fails_with_the_reason() {
             "reserved by PostgreSQL",
         ),
         (&["create_tenant", "--schema_name=shop_"], "--slug"),
-        (&["create_tenant"], "--schema_name"),
+        (
+            &["tenant", "create", "base", "--domain", "localhost"],
+            "public host",
+        ),
         (&["tenant", "show", "nobody"], "no tenant nobody"),
         (&["domain", "add", "nobody", "x.localhost"], "nobody"),
     ] {
@@ -133,6 +136,23 @@ async fn a_taken_or_impossible_name_fails_with_the_reason() {
         );
         assert_eq!(stdout(&refused), "", "{words:?}");
     }
+    let incomplete = say(&database, &["create_tenant"]).await;
+    assert_eq!(incomplete.status.code(), Some(2));
+    assert!(
+        stderr(&incomplete).contains("--schema_name"),
+        "{}",
+        stderr(&incomplete)
+    );
+    let as_json = say(&database, &["tenant", "show", "nobody", "--json"]).await;
+    assert_eq!(as_json.status.code(), Some(1));
+    let document: Value = serde_json::from_str(&stdout(&as_json)).unwrap();
+    assert!(
+        document["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nobody"),
+        "{document}"
+    );
     let misspelt = say(&database, &["tenant", "create", "No_Slug"]).await;
     assert_eq!(misspelt.status.code(), Some(2));
     let list = json(&database, &["tenant", "list"]).await;
@@ -171,6 +191,7 @@ async fn migrations_run_and_report_under_every_spelling() {
         &["migrate", "run", "--tenant", "one"],
         &["migrate_schemas"],
         &["migrate_schemas", "--shared"],
+        &["migrate_schemas", "--schema=public"],
         &["migrate_schemas", "--tenant"],
         &["migrate_schemas", "--tenant", "--schema=one"],
     ] {
@@ -204,6 +225,57 @@ async fn migrations_run_and_report_under_every_spelling() {
         stdout(&failed).contains("1_blogs.sql"),
         "{}",
         stdout(&failed)
+    );
+}
+
+#[tokio::test]
+async fn commands_that_only_look_change_nothing() {
+    let database = TestDatabase::new().await;
+    for words in [&["tenant", "list"][..], &["migrate", "status", "--check"]] {
+        let looked = say(&database, words).await;
+        assert_eq!(looked.status.code(), Some(1), "{words:?}");
+        assert!(
+            stderr(&looked).contains("prepare it first"),
+            "{}",
+            stderr(&looked)
+        );
+    }
+    let tables: i64 =
+        sqlx::query_scalar("select count(*) from pg_tables where schemaname = 'tenancy'")
+            .fetch_one(&mut database.superuser().await)
+            .await
+            .unwrap();
+    assert_eq!(tables, 0);
+}
+
+#[tokio::test]
+async fn one_tenant_on_every_host_is_found_by_its_schema() {
+    let database = TestDatabase::new().await;
+    for (slug, schema) in [("foo", "tenant9"), ("tenant9", "other9")] {
+        let words = ["tenant", "create", slug, "--schema", schema, "--name", slug];
+        assert!(say(&database, &words).await.status.success());
+    }
+    let serve = |schema: &str| {
+        let mut command = on(&database, saas());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("ENABLE_MULTI_TENANCY", "False")
+            .env("DEFAULT_TENANT_SCHEMA", schema);
+        command
+    };
+    let server = Server::start(&mut serve("tenant9")).await;
+    let page = server
+        .request(reqwest::Method::GET, "any.example", "/")
+        .send()
+        .await
+        .unwrap();
+    assert!(page.text().await.unwrap().contains("<title>foo</title>"));
+    let refused = run(&mut serve("nobody")).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("DEFAULT_TENANT_SCHEMA"),
+        "{}",
+        stderr(&refused)
     );
 }
 

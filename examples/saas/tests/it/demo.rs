@@ -126,6 +126,43 @@ async fn the_demo_shows_two_tenants_keeps_data_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_demo_whose_private_server_ends_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = demo(&folder.path().join("saas"), &[]).await;
+    let postmaster = folder.path().join("saas/pg/cluster/postmaster.pid");
+    let pid = std::fs::read_to_string(postmaster)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    let sent = tokio::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .await
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(server.ended().await.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_demo_right_after_a_command_has_a_server_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("saas");
+    demo(&data, &[]).await.signal("KILL").await;
+    let mut command = saas();
+    command.args(["tenant", "list", "--data-dir"]).arg(&data);
+    let (listed, server) = tokio::join!(run(&mut command), demo(&data, &[]));
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    // Whoever was first, the demo's server outlives the command.
+    assert_eq!(server.get("tenant1.localhost", "/api/blogs/").await.0, 200);
+    assert_eq!(
+        server.get("tenant1.localhost", "/health/ready").await.0,
+        200
+    );
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
