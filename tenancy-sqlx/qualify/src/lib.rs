@@ -27,6 +27,9 @@
 //! * A table is either unqualified, `tenant.x` (the same, said explicitly) or `shared.x` (read
 //!   only). `extensions.` holds functions, types and operators. No other schema is accepted.
 //! * Functions are an allow-list, because a function may take SQL text or the name of a table.
+//!   PostgreSQL also reads `n.f` as the call `f(n)` when `n` is a function in FROM, so such a
+//!   function has an alias of its own, and `n.f` stands for a column that it is known to have.
+//! * A text search configuration or dictionary is one of PostgreSQL's own, in a plain string.
 //!
 //! All of it supposes that the connection's `search_path` is empty, so that a name which escaped
 //! every check is an error and not somebody's rows.

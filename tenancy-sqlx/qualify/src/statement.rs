@@ -141,6 +141,8 @@ mod tests {
         let read = |places| Statement::new(sql, places, Kind::Read, Vec::new(), 0).expect("free");
         let (none, one) = (read(vec![]), read(vec![Place { start: 14, end: 14 }]));
         assert_ne!(none.id(), one.id());
+        let written = Statement::new("SELECT a FROM .c", vec![], Kind::Read, Vec::new(), 0);
+        assert_ne!(one.id(), written.expect("free").id());
         assert_eq!(one.id(), read(vec![Place { start: 14, end: 14 }]).id());
     }
 }

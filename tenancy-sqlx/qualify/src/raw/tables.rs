@@ -93,7 +93,7 @@ impl Raw<'_, '_> {
         self.refuse(
             at,
             "this is no table of the tenant",
-            "write tenant.x, shared.x, the name of a CTE in sight or a subquery",
+            "write tenant.x, shared.x, the name of a CTE or a subquery",
         )
     }
 
