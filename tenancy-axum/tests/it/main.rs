@@ -15,5 +15,4 @@ mod routes;
 mod server;
 mod slow;
 mod socket;
-mod trace;
 mod upgrade;

@@ -1,15 +1,27 @@
 //! The log has one span and one closing event per request, and no secrets.
+//!
+//! A program has one log, so these tests are one of their own and take turns.
+
+#![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
+
+#[path = "../it/app.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the other tests use the rest of it"
+)]
+mod app;
 
 use std::fmt::{Debug, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use http::Method;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::app::app;
+use app::app;
 
 /// Writes every span, record and event down as a line.
 #[derive(Clone, Default)]
@@ -61,10 +73,22 @@ impl Subscriber for Lines {
     fn exit(&self, _: &Id) {}
 }
 
+/// The program's log, empty, for one test at a time.
+async fn log() -> (Lines, tokio::sync::MutexGuard<'static, ()>) {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    static LINES: LazyLock<Lines> = LazyLock::new(|| {
+        let lines = Lines::default();
+        tracing::subscriber::set_global_default(lines.clone()).unwrap();
+        lines
+    });
+    let turn = TURN.lock().await;
+    LINES.take();
+    (LINES.clone(), turn)
+}
+
 #[tokio::test]
 async fn a_request_is_one_span_and_one_event_and_its_secrets_stay_out() {
-    let lines = Lines::default();
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let (lines, _alone) = log().await;
     let client = app()
         .host("tenant1.localhost")
         .header("x-request-id", "abc")
@@ -101,8 +125,7 @@ async fn a_request_is_one_span_and_one_event_and_its_secrets_stay_out() {
 
 #[tokio::test]
 async fn failures_of_ours_are_errors_with_their_cause_and_panics_with_their_message() {
-    let lines = Lines::default();
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let (lines, _alone) = log().await;
     let client = app()
         .host("tenant1.localhost")
         .header("x-request-id", "abc");
@@ -117,8 +140,7 @@ async fn failures_of_ours_are_errors_with_their_cause_and_panics_with_their_mess
 
 #[tokio::test]
 async fn a_request_whose_client_left_is_closed_too() {
-    let lines = Lines::default();
-    let _guard = tracing::subscriber::set_default(lines.clone());
+    let (lines, _alone) = log().await;
     let client = app().host("tenant1.localhost");
     // Polled once and dropped, as the server does when the connection ends.
     assert!(futures_util::FutureExt::now_or_never(client.get("/api/slow")).is_none());
