@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use axum::BoxError;
@@ -10,6 +10,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::response::Response;
 use bytes::Bytes;
+use http::{HeaderValue, Version, header};
 use http_body_util::{Full, Limited};
 use hyper::body::{Frame, SizeHint};
 use tower_layer::Layer;
@@ -72,16 +73,30 @@ impl Around for BodyLimitLayer {
             return inner.run(request).await;
         }
         let limit = Arc::new(AtomicUsize::new(self.bytes));
+        let unread = Arc::new(AtomicBool::new(false));
+        let version = request.version();
         request.extensions_mut().insert(Limit(Arc::clone(&limit)));
         // axum's own default would cap a route that takes more than its 2 MB.
         DefaultBodyLimit::disable().apply(&mut request);
         let request = request.map(|body| {
-            Body::new(LimitedBody::Untouched {
-                body: Some(body),
-                limit,
+            Body::new(LimitedBody {
+                reading: Reading::Untouched {
+                    body: Some(body),
+                    limit,
+                },
+                ended: false,
+                unread: Arc::clone(&unread),
             })
         });
-        inner.run(request).await
+        let mut response = inner.run(request).await;
+        // The rest of such a body is not waited for, so the connection ends with this answer, and
+        // a client has to be told before it sends the next request on it.
+        if unread.load(Ordering::Relaxed) && version < Version::HTTP_2 {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
     }
 }
 
@@ -89,13 +104,24 @@ impl Around for BodyLimitLayer {
 #[derive(Debug, Clone)]
 struct Limit(Arc<AtomicUsize>);
 
+/// How much of a body may be left unread for the connection to go on.
+const NEGLIGIBLE: u64 = 8 * 1024;
+
 /// A body that learns its limit when it is read for the first time.
-enum LimitedBody {
+struct LimitedBody {
+    reading: Reading,
+    /// Whether its end was reached; some bodies cannot tell by themselves.
+    ended: bool,
+    /// Set when much of it is left.
+    unread: Arc<AtomicBool>,
+}
+
+enum Reading {
     Untouched {
         body: Option<Body>,
         limit: Arc<AtomicUsize>,
     },
-    Reading(Limited<Body>),
+    Begun(Limited<Body>),
 }
 
 impl HttpBody for LimitedBody {
@@ -106,36 +132,48 @@ impl HttpBody for LimitedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Self::Untouched { body, limit } = &mut *self {
+        if let Reading::Untouched { body, limit } = &mut self.reading {
             let limit = limit.load(Ordering::Relaxed);
             let body = body.take().unwrap_or_default();
             let announced = body.size_hint().lower();
-            *self = if usize::try_from(announced).is_ok_and(|announced| announced <= limit) {
-                Self::Reading(Limited::new(body, limit))
+            let begun = if usize::try_from(announced).is_ok_and(|announced| announced <= limit) {
+                Limited::new(body, limit)
             } else {
+                self.unread.store(true, Ordering::Relaxed);
                 // A byte too many gives the error that axum's extractors know, unread.
-                let byte = Body::new(Full::new(Bytes::from_static(b"x")));
-                Self::Reading(Limited::new(byte, 0))
+                Limited::new(Body::new(Full::new(Bytes::from_static(b"x"))), 0)
             };
+            self.reading = Reading::Begun(begun);
         }
-        match &mut *self {
-            Self::Reading(body) => Pin::new(body).poll_frame(cx),
-            Self::Untouched { .. } => Poll::Ready(None),
-        }
+        let frame = match &mut self.reading {
+            Reading::Begun(body) => Pin::new(body).poll_frame(cx),
+            Reading::Untouched { .. } => Poll::Ready(None),
+        };
+        self.ended |= matches!(frame, Poll::Ready(None));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Untouched { body, .. } => body.as_ref().is_none_or(HttpBody::is_end_stream),
-            Self::Reading(body) => body.is_end_stream(),
+        match &self.reading {
+            Reading::Untouched { body, .. } => body.as_ref().is_none_or(HttpBody::is_end_stream),
+            Reading::Begun(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Untouched { body, .. } => body.as_ref().map(HttpBody::size_hint),
-            Self::Reading(body) => Some(body.size_hint()),
+        match &self.reading {
+            Reading::Untouched { body, .. } => body.as_ref().map(HttpBody::size_hint),
+            Reading::Begun(body) => Some(body.size_hint()),
         }
         .unwrap_or_default()
+    }
+}
+
+impl Drop for LimitedBody {
+    fn drop(&mut self) {
+        let most = self.size_hint().upper();
+        if !self.ended && !self.is_end_stream() && most.is_none_or(|most| most > NEGLIGIBLE) {
+            self.unread.store(true, Ordering::Relaxed);
+        }
     }
 }

@@ -213,7 +213,10 @@ async fn a_body_above_the_limit_is_413_and_the_client_gets_to_read_it() {
         .write(&format!("{start}content-length: {}\r\n\r\n", body.len()))
         .await;
     client.write_bytes(&body).await;
-    is(&client.rest().await, 413, "\"code\":\"payload_too_large\"");
+    let answer = client.rest().await;
+    is(&answer, 413, "\"code\":\"payload_too_large\"");
+    // Without that a client would send its next request into a connection that ends.
+    is(&answer, 413, "connection: close");
 
     let mut client = server.connect().await;
     client

@@ -188,7 +188,10 @@ async fn every_refusal_is_a_problem() {
             "method_not_allowed",
         ),
     ] {
-        let response = request.send().await.unwrap();
+        let response = request
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{code}: {error:?}"));
         assert_eq!(response.status(), status);
         assert_eq!(
             response.headers()["content-type"],
