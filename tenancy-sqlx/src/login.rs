@@ -1,9 +1,10 @@
 //! What must be true of the server and the login behind every connection.
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
 use crate::error::{Error, ErrorKind};
+use crate::fleet::transaction;
 use crate::search_path;
 
 /// PostgreSQL 15, as servers count.
@@ -94,17 +95,10 @@ const LIMITS: [(&str, &str); 3] = [
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Unavailable`] when the server does not answer, [`ErrorKind::Forbidden`] when the
-/// login may not change itself.
+/// [`ErrorKind::Unavailable`] when the server does not answer, [`ErrorKind::Configuration`] when
+/// it is too old, [`ErrorKind::Forbidden`] when the login may not change itself.
 pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
-    let mut connection = options.connect().await.map_err(|error| {
-        Error::from(error).while_doing(format_args!(
-            "connecting to {}:{} as {}",
-            options.get_host(),
-            options.get_port(),
-            options.get_username()
-        ))
-    })?;
+    let mut connection = transaction::open(options).await?;
     let path: String = sqlx::query_scalar(search_path::LOGIN_PATH)
         .fetch_one(&mut connection)
         .await?;

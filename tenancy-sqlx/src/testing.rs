@@ -27,13 +27,13 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::process::{Pid, test_kill_process};
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, raw_sql};
 use tokio::sync::OnceCell;
 
 use crate::embedded::logins::{self, APP, OWNER};
+use crate::embedded::postmaster::is_alive;
 use crate::embedded::{EmbeddedOptions, EmbeddedPg};
 
 const URL: &str = "TEST_DATABASE_URL";
@@ -315,7 +315,7 @@ async fn abandoned(connection: &mut PgConnection) -> Vec<String> {
         .collect()
 }
 
-fn is_abandoned(name: &str, now: u64, is_alive: impl Fn(i32) -> bool) -> bool {
+fn is_abandoned(name: &str, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return false;
     };
@@ -327,13 +327,6 @@ fn is_abandoned(name: &str, now: u64, is_alive: impl Fn(i32) -> bool) -> bool {
         return false;
     };
     made + GRACE.as_secs() < now && !is_alive(process)
-}
-
-fn is_alive(process: i32) -> bool {
-    Pid::from_raw(process).is_some_and(|pid| {
-        // Another account's process may not be signalled, but it is there.
-        test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-    })
 }
 
 fn now() -> Duration {
@@ -366,7 +359,7 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_an_impossible_one_is_not() {
-        assert!(is_alive(i32::try_from(std::process::id()).unwrap()));
-        assert!(!is_alive(i32::MAX));
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(i32::MAX.unsigned_abs()));
     }
 }

@@ -5,15 +5,19 @@ use http::{HeaderMap, HeaderName, header};
 use super::{Host, only_value, visible};
 use crate::error::{Error, ErrorKind};
 
-/// The one forwarded host, if any is given.
-pub(super) fn forwarded_host(headers: &HeaderMap) -> Result<Option<Host>, Error> {
-    let parse = |text: &str| Host::parse_authority(text).map(|(host, _)| host);
-    let standard = standard_host(headers)?.as_deref().map(parse).transpose()?;
+/// The one forwarded host with its port, if any is given.
+pub(super) fn forwarded_authority(
+    headers: &HeaderMap,
+) -> Result<Option<(Host, Option<u16>)>, Error> {
+    let standard = standard_host(headers)?
+        .as_deref()
+        .map(Host::parse_authority)
+        .transpose()?;
     let customary = only_value(headers, &HeaderName::from_static("x-forwarded-host"))?
-        .map(parse)
+        .map(Host::parse_authority)
         .transpose()?;
     match (standard, customary) {
-        (Some(one), Some(other)) if one != other => Err(Error::new(
+        (Some((one, _)), Some((other, _))) if one != other => Err(Error::new(
             ErrorKind::InvalidHost,
             format!("forwarded says {one} but x-forwarded-host says {other}: send one of them"),
         )),

@@ -119,9 +119,23 @@ impl Host {
         peer: Option<IpAddr>,
         proxies: &TrustedProxies,
     ) -> Result<Self, Error> {
-        let own = own_host(uri, headers)?;
+        Self::with_port_from_head(uri, headers, peer, proxies).map(|(host, _)| host)
+    }
+
+    /// Finds the host as [`Host::from_head`] does, with the port where its source names one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Host::from_head`].
+    pub fn with_port_from_head(
+        uri: &Uri,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        proxies: &TrustedProxies,
+    ) -> Result<(Self, Option<u16>), Error> {
+        let own = own_authority(uri, headers)?;
         if peer.is_some_and(|peer| proxies.contains(peer))
-            && let Some(forwarded) = forwarded::forwarded_host(headers)?
+            && let Some(forwarded) = forwarded::forwarded_authority(headers)?
         {
             return Ok(forwarded);
         }
@@ -149,12 +163,12 @@ impl fmt::Display for Host {
 
 const PORT: &str = "after the colon comes a port from 0 to 65535";
 
-/// The host named by the request itself, whoever sent it.
-fn own_host(uri: &Uri, headers: &HeaderMap) -> Result<Host, Error> {
+/// The host and port named by the request itself, whoever sent it.
+fn own_authority(uri: &Uri, headers: &HeaderMap) -> Result<(Host, Option<u16>), Error> {
     let header = only_value(headers, &header::HOST)?;
     match (uri.authority().map(Authority::as_str), header) {
         (None, None) => Err(missing()),
-        (Some(text), None) | (None, Some(text)) => Ok(Host::parse_authority(text)?.0),
+        (Some(text), None) | (None, Some(text)) => Host::parse_authority(text),
         (Some(authority), Some(header)) => {
             let (host, port) = Host::parse_authority(authority)?;
             let (other, other_port) = Host::parse_authority(header)?;
@@ -169,7 +183,7 @@ fn own_host(uri: &Uri, headers: &HeaderMap) -> Result<Host, Error> {
                     ),
                 ));
             }
-            Ok(host)
+            Ok((host, port))
         }
     }
 }

@@ -139,10 +139,7 @@ impl MigrateSchemas {
 }
 
 async fn by_schema(fleet: &Fleet, schema: &SchemaName) -> Result<Slug, Error> {
-    let tenants = fleet.tenants().await?;
-    let found = tenants
-        .into_iter()
-        .find(|tenant| tenant.schema_name() == schema);
+    let found = fleet.tenant_of_schema(schema).await?;
     found.map(|tenant| tenant.slug().clone()).ok_or_else(|| {
         Error::new(
             ErrorKind::Core(tenancy_core::ErrorKind::NotFound),

@@ -25,7 +25,7 @@ mod folder;
 mod lifeline;
 pub(crate) mod logins;
 mod options;
-mod postmaster;
+pub(crate) mod postmaster;
 mod state;
 
 use std::fs::{self, DirBuilder, File};

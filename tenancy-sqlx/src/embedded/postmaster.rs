@@ -67,7 +67,7 @@ pub(super) fn signal(pid: i32, signal: Signal) {
 }
 
 /// Whether a process is there; one that has ended and waits for its parent to notice is not.
-pub(super) fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     if let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) {
         // The name before the state is in brackets and may hold anything.
         let state = stat.rsplit(')').next().unwrap_or_default().trim_start();

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use tenancy_core::{Domain, Slug, Tenant, TenantResource};
+use tenancy_core::{Domain, SchemaName, Slug, Tenant, TenantResource};
 
 use crate::error::Error;
 use crate::migrate::ledger::{self, Sets};
@@ -139,6 +139,17 @@ impl Fleet {
         transaction::finish(connection, tenant).await
     }
 
+    /// Finds a tenant by the schema that holds its tables.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fleet::tenants`].
+    pub async fn tenant_of_schema(&self, schema: &SchemaName) -> Result<Option<Tenant>, Error> {
+        let mut connection = self.open().await?;
+        let tenant = find_by(&mut connection, "schema_name", schema.as_str()).await;
+        transaction::finish(connection, tenant).await
+    }
+
     pub(crate) async fn open(&self) -> Result<PgConnection, Error> {
         transaction::open(&self.owner).await
     }
@@ -159,10 +170,19 @@ impl Fleet {
 
 /// Finds a tenant by its slug on the owner's connection.
 async fn find(connection: &mut PgConnection, slug: &Slug) -> Result<Option<Tenant>, Error> {
+    find_by(connection, "slug", slug.as_str()).await
+}
+
+/// Finds the tenant that has `name` in a column of names.
+async fn find_by(
+    connection: &mut PgConnection,
+    column: &'static str,
+    name: &str,
+) -> Result<Option<Tenant>, Error> {
     let row = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "{TENANT} WHERE t.slug = $1 AND t.status <> 'purged'"
+        "{TENANT} WHERE t.{column} = $1 AND t.status <> 'purged'"
     )))
-    .bind(slug.as_str())
+    .bind(name)
     .fetch_optional(connection)
     .await
     .map_err(ledger::explain)?;

@@ -37,7 +37,6 @@ pub(crate) async fn run(
         throw_away(&settings, data_dir).await?;
     }
     let installation = installation::open(&settings, data_dir, Purpose::Serve).await?;
-    installation.fleet.prepare().await?;
     let domains = seed::TENANTS
         .iter()
         .map(|tenant| tenant.domain(&settings.base_domain))

@@ -26,7 +26,6 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
             tracing::info!(target: "saas.database", "the application's login was set up: {change}");
         }
     }
-    installation.fleet.prepare().await?;
     let running = Running::start(&settings, &installation, Vec::new()).await?;
     banner::serving(&settings, listener.local_addr()?, &installation.description);
     running.serve(listener, installation).await
@@ -51,12 +50,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Connects everything; `showcase` is what the public page shows to strangers.
+    /// Brings the database up to date and connects everything; `showcase` is what the public page shows to strangers.
     pub(crate) async fn start(
         settings: &Settings,
         installation: &Installation,
         showcase: Vec<Domain>,
     ) -> Result<Self, Failure> {
+        installation.fleet.prepare().await?;
         let pool = PoolSettings::default().max_connections(settings.pool_size);
         let database = Database::connect(installation.app.clone(), pool).await?;
         let tenants = PgTenantStore::new(&database);
@@ -127,8 +127,7 @@ async fn tenancy(settings: &Settings, fleet: &Fleet) -> Result<Tenancy, Failure>
             base_domain: settings.base_domain.clone(),
         });
     };
-    let tenants = fleet.tenants().await?;
-    match tenants.iter().find(|tenant| tenant.schema_name() == schema) {
+    match fleet.tenant_of_schema(schema).await? {
         Some(tenant) => Ok(Tenancy::Single(tenant.id())),
         None => Err(format!(
             "DEFAULT_TENANT_SCHEMA={schema} is no tenant's schema: `tenant list` shows those there are"
