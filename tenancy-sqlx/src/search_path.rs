@@ -16,6 +16,9 @@ pub(crate) fn set_local_shared() -> &'static str {
     "SET LOCAL search_path TO public, extensions, pg_temp"
 }
 
+/// The path that is in force, as a value in SQL.
+pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
+
 /// Gives the path a session was opened with; the framework's logins have an empty one.
 pub(crate) const LOGIN_PATH: &str = "SELECT pg_catalog.current_setting('search_path')";
 
