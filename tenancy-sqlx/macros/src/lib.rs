@@ -5,8 +5,6 @@
 //! [`shared_sql!`](macro@shared_sql) does the same for statements on the app's own tables.
 #![forbid(unsafe_code)]
 
-mod excerpt;
-
 use proc_macro::TokenStream;
 use quote::quote;
 use syn::parse::ParseStream;
@@ -74,8 +72,8 @@ fn expand(input: TokenStream, door: Door) -> TokenStream {
             Door::Shared => shared_statement(&statement),
         },
         Err(refusal) => {
-            let message = excerpt::message(&sql, &refusal);
-            syn::Error::new(input.text.span(), message).into_compile_error()
+            // A part of a literal cannot be pointed at, so the message shows the line itself.
+            syn::Error::new(input.text.span(), refusal.explain(&sql)).into_compile_error()
         }
     };
     expanded.into()

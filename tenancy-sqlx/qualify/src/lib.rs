@@ -43,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod excerpt;
 mod lex;
 mod names;
 mod raw;
