@@ -10,3 +10,4 @@ mod commands;
 mod demo;
 mod isolation;
 mod pages;
+mod settings;
