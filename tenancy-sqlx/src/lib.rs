@@ -47,7 +47,7 @@ pub use db::TenantDb;
 pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
-pub use extract::NoTenant;
+pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,

@@ -22,5 +22,9 @@ pub use scoped::{Scope, ScopedTx};
 pub use shared::SharedTx;
 pub use tenant::TenantTx;
 
+#[cfg(feature = "axum")]
+pub(crate) use lease::Home;
 pub(crate) use open::Open;
+#[cfg(feature = "axum")]
+pub(crate) use repeat::kept;
 pub(crate) use repeat::repeat;

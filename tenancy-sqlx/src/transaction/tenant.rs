@@ -59,6 +59,12 @@ impl TenantTx<'static, Write> {
         let open = Open::new(db.source(), Opening::Write).begun().await?;
         Ok(Self::at(Level::whole(open)))
     }
+
+    /// A transaction that begins with its first statement.
+    #[cfg(feature = "axum")]
+    pub(crate) fn lazy(db: &TenantDb) -> Self {
+        Self::at(Level::whole(Open::new(db.source(), Opening::Write)))
+    }
 }
 
 impl TenantTx<'static, Read> {
