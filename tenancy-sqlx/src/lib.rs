@@ -39,7 +39,9 @@ pub use db::TenantDb;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::NoTenant;
-pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
+pub use fleet::{
+    DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent, Rename, TenantPlan, TenantValidator,
+};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
