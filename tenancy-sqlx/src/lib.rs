@@ -48,7 +48,9 @@ pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
-pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
+pub use fleet::{
+    DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent, Rename, TenantPlan, TenantValidator,
+};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
