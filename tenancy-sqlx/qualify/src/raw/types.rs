@@ -42,9 +42,16 @@ impl Raw<'_, '_> {
         let inner = second.map(|token| token.name()).unwrap_or_default();
         let listed = match name.as_str() {
             CATALOG => allow::type_name(&inner),
-            EXTENSIONS => !inner.is_empty() && !allow::is_object_type(&inner),
+            EXTENSIONS => self.allowed.type_name(&inner),
             _ => false,
         };
+        if !listed && name == EXTENSIONS {
+            return self.refuse(
+                at + 2,
+                format!("type {inner} is not on the list of types of extensions"),
+                allow::TYPE_HELP,
+            );
+        }
         if !listed || self.mark(at + 3, b'.') {
             return self.no_type(at, &format!("{name}.{inner}"));
         }
