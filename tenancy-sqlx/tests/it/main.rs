@@ -8,6 +8,7 @@ mod door;
 mod extract;
 mod leak;
 mod login;
+mod oracle;
 mod poison;
 mod proxy;
 mod server;
