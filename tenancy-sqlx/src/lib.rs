@@ -62,6 +62,10 @@ pub use shared::SharedDb;
 pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
 pub use statement::{SharedStatement, TenantStatement};
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
+#[cfg(feature = "dynamic")]
+pub use tenancy_qualify::{Allowed, InvalidAllowed};
+#[cfg(feature = "dynamic")]
+pub use tenancy_sqlx_macros::allowed;
 pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
 pub use transaction::{
     AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, SharedTx, TenantTx,

@@ -11,6 +11,7 @@ mod dynamic;
 mod extract;
 mod leak;
 mod login;
+mod oracle;
 mod poison;
 mod proxy;
 mod savepoints;
