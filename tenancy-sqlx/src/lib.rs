@@ -22,6 +22,8 @@ mod migrate;
 
 mod fleet;
 
+mod dev_schema;
+
 mod store;
 
 #[cfg(feature = "axum")]
@@ -36,6 +38,7 @@ pub mod testing;
 
 pub use database::Database;
 pub use db::TenantDb;
+pub use dev_schema::DevSchema;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::NoTenant;

@@ -8,7 +8,7 @@ mod provision;
 
 mod migrate;
 
-mod grants;
+pub(crate) mod grants;
 pub(crate) mod transaction;
 
 use std::fmt;
@@ -42,9 +42,9 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
 /// through a pooler. Cloning copies pointers.
 #[derive(Clone)]
 pub struct Fleet {
-    owner: PgConnectOptions,
-    app_login: Option<Arc<str>>,
-    migrations: Migrations,
+    pub(crate) owner: PgConnectOptions,
+    pub(crate) app_login: Option<Arc<str>>,
+    pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
     public_hosts: Vec<Domain>,
 }

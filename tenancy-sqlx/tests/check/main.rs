@@ -6,5 +6,6 @@
     reason = "clippy's exception for tests does not reach their helpers"
 )]
 
+mod dev_schema;
 mod statements;
 mod support;
