@@ -49,10 +49,10 @@ pub use migrate::{
 };
 pub use query::{Execute, Query};
 pub use settings::PoolSettings;
-pub use sql::{Kind, Read, TenantSql, Write};
+pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
 pub use statement::TenantStatement;
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
-pub use tenancy_sqlx_macros::tenant_sql;
+pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
 pub use transaction::TenantTx;
 
 #[doc(hidden)]

@@ -33,6 +33,7 @@ mod django;
 mod domain;
 mod migrate;
 mod output;
+mod sql;
 mod tenant;
 
 use clap::{CommandFactory, Subcommand};
@@ -62,6 +63,9 @@ pub enum FleetCommand {
     /// Migrate shared and tenant tables, as django-tenants spells it.
     #[command(name = "migrate_schemas", after_help = django::MIGRATE_EXAMPLES)]
     MigrateSchemas(django::MigrateSchemas),
+    /// See what a statement becomes for a tenant, or why it is refused.
+    #[command(subcommand)]
+    Sql(sql::SqlCommand),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
@@ -82,6 +86,7 @@ impl FleetCommand {
                 clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
                 Some(Exit::Done)
             }
+            Self::Sql(command) => Some(command.run(output)),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
@@ -102,8 +107,8 @@ impl FleetCommand {
             Self::DevSchema(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
-            // This was answered before a database was looked for.
-            Self::Completions { .. } => Ok(Exit::Done),
+            // These were answered before a database was looked for.
+            Self::Completions { .. } | Self::Sql(_) => Ok(Exit::Done),
         }
     }
 }

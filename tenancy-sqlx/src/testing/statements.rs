@@ -236,7 +236,8 @@ fn parts(found: &Found) -> Result<Vec<String>, Refusal> {
     let statement = match (found.door, found.form) {
         (Door::Tenant, Form::Parsed) => tenancy_qualify::tenant(sql)?,
         (Door::Tenant, Form::Raw) => tenancy_qualify::tenant_raw(sql)?,
-        (Door::Shared, _) => return Ok(vec![sql.clone()]),
+        (Door::Shared, Form::Parsed) => tenancy_qualify::shared(sql)?,
+        (Door::Shared, Form::Raw) => tenancy_qualify::shared_raw(sql)?,
     };
     Ok(statement.parts().to_vec())
 }

@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::scope::Alias;
-use super::{Walk, Walked, name_of, reserved};
+use super::{Walk, Walked, name_of};
 use crate::names::{CATALOG, EXTENSIONS, is_reserved};
 use crate::{Refusal, allow};
 
@@ -231,7 +231,7 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             if is_reserved(&ident.value) {
-                return Err(reserved(token.span(), &ident.value));
+                return Err(self.reserved(token.span(), &ident.value));
             }
         }
         match self.scopes.aliases(&name_of(ident)).next() {

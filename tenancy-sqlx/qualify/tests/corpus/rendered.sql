@@ -731,3 +731,83 @@ SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements
 -- Read [] 0
 SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
 ;;
+-- shared: table of public
+-- Read [public.users] 1
+SELECT u.id, u.email FROM public.users u WHERE u.id = $1
+;;
+-- shared: table of public by its name
+-- Read [public.users] 0
+SELECT users.id FROM public.users ORDER BY users.id
+;;
+-- shared: join of public and shared
+-- Read [public.users shared.plans] 0
+SELECT u.id, p.name FROM public.users AS u JOIN shared.plans AS p ON p.id = u.plan_id ORDER BY 1
+;;
+-- shared: quoted schema
+-- Read [public.Order] 0
+SELECT "Total" FROM "public"."Order" ORDER BY 1
+;;
+-- shared: tenants and domains are read
+-- Read [tenancy.domains tenancy.tenants] 0
+SELECT t.slug, d.host FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id ORDER BY 1
+;;
+-- shared: cte
+-- Read [public.users] 0
+WITH recent AS (SELECT id FROM public.users WHERE id > 1) SELECT count(*) FROM recent
+;;
+-- shared: recursive cte
+-- Read [shared.plans] 0
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i) FROM n, shared.plans p WHERE p.id = n.i
+;;
+-- shared: insert
+-- Write [public.users] 1
+INSERT INTO public.users (email) VALUES ($1) ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING users.id
+;;
+-- shared: insert into shared
+-- Write [public.users shared.plans] 0
+INSERT INTO shared.plans AS p (name) SELECT u.email FROM public.users u RETURNING p.id
+;;
+-- shared: update
+-- Write [public.users shared.plans] 0
+UPDATE shared.plans p SET price = 2 FROM public.users u WHERE u.plan_id = p.id RETURNING p.id
+;;
+-- shared: delete
+-- Write [public.users shared.plans] 0
+DELETE FROM public.users u USING shared.plans p WHERE p.id = u.plan_id AND p.name = 'gone' RETURNING u.id
+;;
+-- shared: merge
+-- Write [public.users shared.plans] 0
+MERGE INTO public.users u USING shared.plans p ON u.plan_id = p.id WHEN MATCHED THEN UPDATE SET plan_id = p.id WHEN NOT MATCHED THEN INSERT (email) VALUES (p.name)
+;;
+-- shared: lock
+-- Write [public.users] 0
+SELECT id FROM public.users WHERE id = 1 FOR UPDATE
+;;
+-- shared: function of public
+-- Write [public.users] 0
+SELECT public.shout(u.email) FROM public.users u ORDER BY 1
+;;
+-- shared: table function of shared
+-- Write [] 0
+SELECT f.n FROM shared.numbers() AS f(n) ORDER BY 1
+;;
+-- shared: extension
+-- Read [public.users] 0
+SELECT u.id FROM public.users u WHERE u.email OPERATOR(extensions.%) 'ann' AND extensions.similarity(u.email, 'ann') > 0
+;;
+-- shared: subqueries
+-- Read [public.users shared.plans] 0
+SELECT (SELECT max(p.id) FROM shared.plans p), EXISTS (SELECT 1 FROM public.users u WHERE u.id = 1)
+;;
+-- raw shared: for no key update
+-- Write [public.users] 0
+SELECT u.id FROM public.users u ORDER BY 1 FOR NO KEY UPDATE
+;;
+-- raw shared: conflict on expression
+-- Write [public.users] 0
+INSERT INTO public.users (email) VALUES ('x') ON CONFLICT (lower(email)) DO NOTHING
+;;
+-- raw shared: only
+-- Read [tenancy.tenants] 0
+SELECT t.slug FROM ONLY tenancy.tenants t ORDER BY 1
+;;
