@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod lexer;
 mod search_path;
+mod session;
 
 mod sql;
 mod statement;
@@ -16,6 +18,8 @@ mod database;
 
 mod db;
 mod query;
+mod rows;
+mod source;
 mod transaction;
 
 mod migrate;
@@ -48,12 +52,15 @@ pub use migrate::{
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
 pub use query::{Execute, Query};
+pub use rows::Rows;
 pub use settings::PoolSettings;
 pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
 pub use statement::TenantStatement;
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
 pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
-pub use transaction::TenantTx;
+pub use transaction::{
+    AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, TenantTx,
+};
 
 #[doc(hidden)]
 pub use sql::private as __private;

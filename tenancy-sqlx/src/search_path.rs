@@ -22,6 +22,9 @@ pub(crate) fn startup_options(schema: &SchemaName) -> String {
     format!("-c search_path={schema},extensions,pg_temp")
 }
 
+/// The path that is in force, as a value in SQL.
+pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
+
 /// Gives the path a session was opened with; the framework's logins have an empty one.
 pub(crate) const LOGIN_PATH: &str = "SELECT pg_catalog.current_setting('search_path')";
 

@@ -2,6 +2,19 @@
 
 use tenancy_core::SchemaName;
 
+/// Rows, never structure.
+const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
+
+/// The tables that take rows of tenants' transactions, with the columns that those may write: the
+/// order and the times are the server's.
+pub(super) const APPENDED: [(&str, &str); 2] = [
+    ("tenancy.outbox", "id, tenant_id, topic, key, payload"),
+    (
+        "tenancy.audit",
+        "id, tenant_id, actor, action, target, detail",
+    ),
+];
+
 /// A role's name as an SQL identifier.
 pub(super) fn role(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -13,21 +26,26 @@ pub(crate) fn tenant(schema: &SchemaName, login: &str) -> String {
     let (schema, login) = (schema.quoted(), role(login));
     format!(
         "GRANT USAGE ON SCHEMA {schema} TO {login}; {}",
-        defaults(&schema, &login, "SELECT, INSERT, UPDATE, DELETE")
+        defaults(&schema, &login, ROWS)
     )
 }
 
-/// Rights in what is not a tenant's.
+/// Rights in what is not a tenant's. What is published in `shared` may be written here; that
+/// tenants only read it is up to the statements that they may send.
 pub(super) fn shared(login: &str) -> String {
     let login = role(login);
+    let append = APPENDED
+        .map(|(table, columns)| format!("GRANT INSERT ({columns}) ON {table} TO {login}"))
+        .join("; ");
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
-         GRANT SELECT ON ALL TABLES IN SCHEMA shared TO {login}; \
+         {append}; \
+         GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",
-        defaults("shared", &login, "SELECT"),
-        defaults("public", &login, "SELECT, INSERT, UPDATE, DELETE"),
+        defaults("shared", &login, ROWS),
+        defaults("public", &login, ROWS),
     )
 }
 

@@ -124,14 +124,19 @@ impl Fleet {
     /// Whether the login has the rights already: granting again would lock catalog rows for
     /// nothing at every start.
     async fn is_granted(&self, connection: &mut PgConnection, login: &str) -> Result<bool, Error> {
+        let [outbox, audit] = grants::APPENDED.map(|(table, _)| table);
         Ok(sqlx::query_scalar(
             "SELECT pg_catalog.has_schema_privilege($1, 'tenancy', 'USAGE')
                 AND pg_catalog.has_schema_privilege($1, 'shared', 'USAGE')
                 AND pg_catalog.has_schema_privilege($1, 'extensions', 'USAGE')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.tenants', 'SELECT')
-                AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')",
+                AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')
+                AND pg_catalog.has_column_privilege($1, $2, 'tenant_id', 'INSERT')
+                AND pg_catalog.has_column_privilege($1, $3, 'tenant_id', 'INSERT')",
         )
         .bind(login)
+        .bind(outbox)
+        .bind(audit)
         .fetch_one(connection)
         .await?)
     }

@@ -9,6 +9,7 @@
 mod proxy;
 mod support;
 
+mod append;
 mod migrate;
 mod provision;
 mod store;

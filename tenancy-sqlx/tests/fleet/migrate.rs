@@ -338,7 +338,11 @@ async fn a_run_that_is_dropped_leaves_whole_tenants_and_no_lock() {
         (count(&mut superuser, LOCKS).await == 0).then_some(())
     })
     .await;
-    let entered = count(&mut superuser, "tenancy.migrations WHERE version = 2").await;
+    let entered = count(
+        &mut superuser,
+        "tenancy.migrations WHERE scope = 'tenant' AND version = 2",
+    )
+    .await;
     let altered = "pg_attribute WHERE attname = 'more' AND NOT attisdropped";
     assert_eq!(count(&mut superuser, altered).await, entered);
     assert!((1..6).contains(&entered), "{entered}");
@@ -367,16 +371,17 @@ async fn preparing_is_idempotent_and_safe_to_do_at_once() {
 
     let reports = join_all((0..4).map(|_| fleet.prepare())).await;
     let applied: usize = reports.iter().map(|r| r.as_ref().unwrap().applied()).sum();
-    assert_eq!(applied, 3);
+    assert_eq!(applied, 4);
     assert_eq!(fleet.prepare().await.unwrap().applied(), 0);
 
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, "INSERT INTO public.users (name) VALUES ('x')").await;
-    assert_eq!(count(&mut app, "shared.plans").await, 1);
-    let written = sqlx::raw_sql("INSERT INTO shared.plans VALUES (2)")
+    run(&mut app, "INSERT INTO shared.plans VALUES (2)").await;
+    assert_eq!(count(&mut app, "shared.plans").await, 2);
+    let shaped = sqlx::raw_sql("ALTER TABLE shared.plans ADD more int")
         .execute(&mut app)
         .await;
-    let error = written.unwrap_err();
+    let error = shaped.unwrap_err();
     assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501");
 }
 

@@ -1,0 +1,24 @@
+//! Transactions of every kind: what is not committed is rolled back, and no connection goes back
+//! to its pool before that is proved.
+
+mod open;
+
+mod tenant;
+
+mod append;
+mod copy;
+
+mod foreign;
+mod scoped;
+
+mod lease;
+mod repeat;
+
+pub use append::{AuditEntry, Entry, OutboxEntry};
+pub use copy::CopyTable;
+pub use lease::Lease;
+pub use scoped::{Scope, ScopedTx};
+pub use tenant::TenantTx;
+
+pub(crate) use open::Open;
+pub(crate) use repeat::repeat;
