@@ -101,7 +101,7 @@ impl Statements {
         let files = self
             .files()
             .map_err(|message| StatementFaults::nothing(&self.root, message))?;
-        let mut guard = db.database().checkout().await.map_err(stopped)?;
+        let mut guard = db.source().database.checkout().await.map_err(stopped)?;
         for file in files {
             let (source, contents) = match self.read(&file) {
                 Ok(read) => read,
