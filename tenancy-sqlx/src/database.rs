@@ -7,10 +7,13 @@ use sqlx::{ConnectOptions, Connection};
 use tenancy_core::TenantContext;
 
 use crate::db::TenantDb;
+#[cfg(feature = "dynamic")]
+use crate::dynamic::DynamicTexts;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::login;
 use crate::settings::PoolSettings;
+use crate::shared::SharedDb;
 use crate::text_cache::TextCache;
 
 /// The application's side of one PostgreSQL database: a pool whose connections belong to no
@@ -40,6 +43,8 @@ pub struct Database {
 #[derive(Debug)]
 struct Shared {
     texts: TextCache,
+    #[cfg(feature = "dynamic")]
+    dynamic_texts: DynamicTexts,
     /// Why the last new connection was refused; the pool itself only says that none came in time.
     refusal: Mutex<Option<String>>,
 }
@@ -156,6 +161,11 @@ impl Database {
         TenantDb::new(self.clone(), context.clone())
     }
 
+    /// The tables that are no tenant's: the application's own, and what it publishes to all.
+    pub fn shared(&self) -> SharedDb {
+        SharedDb::new(self.clone())
+    }
+
     /// Asks the server for an answer, for health checks.
     ///
     /// # Errors
@@ -177,6 +187,11 @@ impl Database {
 
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
+    }
+
+    #[cfg(feature = "dynamic")]
+    pub(crate) fn dynamic_texts(&self) -> &DynamicTexts {
+        &self.shared.dynamic_texts
     }
 
     /// Borrows a connection.
@@ -201,6 +216,8 @@ impl Shared {
                 settings.text_cache_capacity,
                 settings.statement_cache_capacity,
             ),
+            #[cfg(feature = "dynamic")]
+            dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
             refusal: Mutex::new(None),
         }
     }

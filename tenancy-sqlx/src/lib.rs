@@ -17,8 +17,11 @@ mod text_cache;
 mod database;
 
 mod db;
+#[cfg(feature = "dynamic")]
+mod dynamic;
 mod query;
 mod rows;
+mod shared;
 mod source;
 mod transaction;
 
@@ -43,6 +46,8 @@ pub mod testing;
 pub use database::Database;
 pub use db::TenantDb;
 pub use dev_schema::DevSchema;
+#[cfg(feature = "dynamic")]
+pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::NoTenant;
@@ -54,12 +59,13 @@ pub use migrate::{
 pub use query::{Execute, Query};
 pub use rows::Rows;
 pub use settings::PoolSettings;
+pub use shared::SharedDb;
 pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
-pub use statement::TenantStatement;
+pub use statement::{SharedStatement, TenantStatement};
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
 pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
 pub use transaction::{
-    AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, TenantTx,
+    AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, SharedTx, TenantTx,
 };
 
 #[doc(hidden)]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::error::{Error, ErrorKind};
 use crate::rows::Rows;
 use crate::source::Source;
-use crate::statement::{Form, sealed::Erased};
+use crate::statement::{About, Form, sealed::Erased};
 use crate::transaction::Open;
 
 /// A statement whose rows become values of `T`; nothing is sent before one of the `fetch`es.
@@ -67,7 +67,9 @@ pub(crate) type Run<R> =
 
 struct Call<'a> {
     target: Target<'a>,
-    statement: Form,
+    /// `None` once it is on its way.
+    statement: Option<Form>,
+    about: About,
     arguments: PgArguments,
     refused: Option<sqlx::error::BoxDynError>,
 }
@@ -118,7 +120,7 @@ impl<'a, T> Query<'a, T> {
     /// # Errors
     ///
     /// Those of [`Query`].
-    pub async fn fetch_all(self) -> Result<Vec<T>, Error> {
+    pub async fn fetch_all(mut self) -> Result<Vec<T>, Error> {
         let rows = self
             .call
             .run(|connection, prepared| connection.fetch_all(prepared))
@@ -162,7 +164,7 @@ impl<'a, T> Query<'a, T> {
     /// # Errors
     ///
     /// Those of [`Query`].
-    pub async fn fetch_optional(self) -> Result<Option<T>, Error> {
+    pub async fn fetch_optional(mut self) -> Result<Option<T>, Error> {
         let row = self
             .call
             .run(|connection, prepared| connection.fetch_optional(prepared))
@@ -176,16 +178,15 @@ impl<'a, T> Query<'a, T> {
     ///
     /// [`ErrorKind::RowNotFound`] when there is none, and those of [`Query`].
     pub async fn fetch_one(self) -> Result<T, Error> {
-        let (statement, map) = (self.call.statement.clone(), self.map);
-        let row = self
-            .call
+        let Self { mut call, map } = self;
+        let row = call
             .run(|connection, prepared| connection.fetch_optional(prepared))
             .await?;
         match row {
             Some(row) => Ok(map(row)?),
             None => Err(Error::new(
                 ErrorKind::RowNotFound,
-                format!("no row of {} is as asked for", statement.tables()),
+                format!("no row of {} is as asked for", call.about.tables()),
             )),
         }
     }
@@ -212,7 +213,7 @@ impl<'a> IntoFuture for Execute<'a> {
     type Output = Result<u64, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
             let done = self
                 .call
@@ -255,7 +256,8 @@ impl<'a> Call<'a> {
         let (statement, arguments) = statement.into_parts();
         Self {
             target,
-            statement,
+            statement: Some(statement),
+            about: About::Refused,
             arguments,
             refused: None,
         }
@@ -270,7 +272,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn run<R>(mut self, run: Run<R>) -> Result<R, Error> {
+    async fn run<R>(&mut self, run: Run<R>) -> Result<R, Error> {
         let started = Instant::now();
         let result = match self.prepare() {
             Ok(prepared) => match &mut self.target {
@@ -309,8 +311,8 @@ impl<'a> Call<'a> {
         tracing::debug!(
             target: "tenancy.sql",
             of = %self.target.source(),
-            statement = self.statement.id(),
-            tables = %self.statement.tables(),
+            statement = self.about.id(),
+            tables = %self.about.tables(),
             elapsed_us = started.elapsed().as_micros(),
             error = error.map(|error| tracing::field::debug(error.kind())),
         );
@@ -325,7 +327,12 @@ impl<'a> Call<'a> {
                 format!("the value bound to ${place} cannot be sent: {refused}"),
             ));
         }
-        let ready = self.statement.ready(self.target.source())?;
+        let statement = self
+            .statement
+            .take()
+            .expect("a call consists of one statement and runs once");
+        let ready = statement.ready(self.target.source())?;
+        self.about = ready.about;
         let wanted = usize::from(ready.parameters);
         let bound = self.arguments.len();
         if bound != wanted {

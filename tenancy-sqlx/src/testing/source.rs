@@ -130,7 +130,7 @@ fn look(file: &Path, ident: &Ident, rest: &[TokenTree], contents: &mut Contents)
     } else if ident == "shared_sql" {
         Door::Shared
     } else {
-        if ident == "DynSql" && is_call_of_new(rest) {
+        if ident == "DynSql" && is_path(rest) {
             contents
                 .unseen
                 .push(unseen("the text is composed at run time"));
@@ -176,11 +176,11 @@ fn statement(inside: TokenStream) -> Option<(Form, Span, Text)> {
     Some((form, span, text))
 }
 
-fn is_call_of_new(rest: &[TokenTree]) -> bool {
+/// Whether a word is the front of a longer path, such as `DynSql::new`.
+fn is_path(rest: &[TokenTree]) -> bool {
     matches!(
         rest,
-        [TokenTree::Punct(a), TokenTree::Punct(b), TokenTree::Ident(new), TokenTree::Group(_), ..]
-            if a.as_char() == ':' && b.as_char() == ':' && new == "new"
+        [TokenTree::Punct(a), TokenTree::Punct(b), ..] if a.as_char() == ':' && b.as_char() == ':'
     )
 }
 
@@ -244,7 +244,7 @@ mod tests {
             "use tenancy_sqlx::tenant_sql as sql;
              macro_rules! one { ($text:literal) => { tenant_sql!($text) } }
              fn a() { let q = DynSql::new(\"SELECT id FROM blogs\"); }
-             fn b(q: DynSql) {}",
+             fn b(q: DynSql<Read>) { DynSql::<Read>::read(\"SELECT id FROM blogs\"); }",
         )
         .unseen;
         let said: Vec<_> = unseen.iter().map(ToString::to_string).collect();
@@ -254,6 +254,7 @@ mod tests {
                 "src/a.rs:1:19: the macro is called by another name",
                 "src/a.rs:2:54: the text is written by another macro",
                 "src/a.rs:3:31: the text is composed at run time",
+                "src/a.rs:4:38: the text is composed at run time",
             ]
         );
     }

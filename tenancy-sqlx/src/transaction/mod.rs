@@ -3,6 +3,7 @@
 
 mod open;
 
+mod shared;
 mod tenant;
 
 mod append;
@@ -18,6 +19,7 @@ pub use append::{AuditEntry, Entry, OutboxEntry};
 pub use copy::CopyTable;
 pub use lease::Lease;
 pub use scoped::{Scope, ScopedTx};
+pub use shared::SharedTx;
 pub use tenant::TenantTx;
 
 pub(crate) use open::Open;
