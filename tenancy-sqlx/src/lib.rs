@@ -29,6 +29,8 @@ mod migrate;
 
 mod fleet;
 
+mod dev_schema;
+
 mod store;
 
 #[cfg(feature = "axum")]
@@ -43,6 +45,7 @@ pub mod testing;
 
 pub use database::Database;
 pub use db::TenantDb;
+pub use dev_schema::DevSchema;
 #[cfg(feature = "dynamic")]
 pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};

@@ -16,6 +16,12 @@ pub(crate) fn set_local_shared() -> &'static str {
     "SET LOCAL search_path TO public, extensions, pg_temp"
 }
 
+/// The startup options of tools that look at the tables of `schema` by their bare names, with the
+/// path of a scoped transaction. A connection of the application never has them.
+pub(crate) fn startup_options(schema: &SchemaName) -> String {
+    format!("-c search_path={schema},extensions,pg_temp")
+}
+
 /// The path that is in force, as a value in SQL.
 pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
 

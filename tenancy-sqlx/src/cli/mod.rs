@@ -28,6 +28,7 @@
     reason = "commands talk to a terminal"
 )]
 
+mod dev_schema;
 mod django;
 mod domain;
 mod migrate;
@@ -53,6 +54,9 @@ pub enum FleetCommand {
     Domain(domain::DomainCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(migrate::Migrate),
+    /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
+    #[command(after_help = dev_schema::EXAMPLES)]
+    DevSchema(dev_schema::DevSchema),
     /// Make a tenant, as django-tenants spells it.
     #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
     CreateTenant(django::CreateTenant),
@@ -100,6 +104,7 @@ impl FleetCommand {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
+            Self::DevSchema(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
             // These were answered before a database was looked for.
