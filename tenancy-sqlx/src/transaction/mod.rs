@@ -1,6 +1,8 @@
 //! Transactions of every kind: what is not committed is rolled back, and no connection goes back
 //! to its pool before that is proved.
 
+mod fault;
+mod level;
 mod open;
 
 mod shared;

@@ -7,7 +7,8 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Decode, FromRow, Type};
 use tenancy_core::TenantContext;
 
-use super::open::{Level, Open, Opening};
+use super::level::Level;
+use super::open::{Open, Opening};
 use super::repeat::Whole;
 use crate::db::TenantDb;
 use crate::error::Error;
@@ -83,6 +84,10 @@ impl<'t, A> TenantTx<'t, A> {
     }
 
     /// The tenant whose rows these are.
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "the transaction is opened with its context"
+    )]
     pub fn context(&self) -> &TenantContext {
         let tenant = self.level.tenant();
         tenant.expect("a tenant's transaction is opened with its context")
