@@ -6,6 +6,7 @@
 mod cancel;
 mod door;
 mod extract;
+mod generated;
 mod leak;
 mod login;
 mod oracle;
