@@ -217,8 +217,7 @@ async fn prepare(
 ) -> Result<(), Failure> {
     let sql = &found.text.value;
     let parts = parts(found).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
-    let quoted = schema.quoted();
-    let text = parts.join(&quoted);
+    let text = parts.join(&schema.quoted());
     let Err(error) = connection.prepare(AssertSqlSafe(text).into_sql_str()).await else {
         return Ok(());
     };
@@ -226,7 +225,7 @@ async fn prepare(
         return Err(Failure::Connection(error));
     }
     let at = position(&error)
-        .and_then(|at| excerpt::written(sql, &parts, &quoted, at))
+        .and_then(|at| excerpt::written(sql, &parts, schema, at))
         .and_then(|at| place(found, at));
     let place = at.unwrap_or_else(|| found.place.clone());
     Err(Failure::Fault(StatementFault::server(place, &error)))
