@@ -156,6 +156,24 @@ impl Database {
         Ok(Self { pool, shared })
     }
 
+    /// Lets statements composed at run time name what `tenancy.toml` adds, as the macros do; the
+    /// first call counts.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Database, Error, PoolSettings, allowed};
+    /// # async fn example(url: &str) -> Result<(), Error> {
+    /// let database = Database::connect_url(url, PoolSettings::default()).await?;
+    /// let database = database.allow(allowed!());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "dynamic")]
+    #[must_use]
+    pub fn allow(self, allowed: &'static tenancy_qualify::Allowed) -> Self {
+        self.shared.dynamic_texts.allow(allowed);
+        self
+    }
+
     /// The rows of the tenant of `context`, and of nobody else.
     pub fn tenant(&self, context: &TenantContext) -> TenantDb {
         TenantDb::new(self.clone(), context.clone())

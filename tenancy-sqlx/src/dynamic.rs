@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
 use tenancy_core::SchemaName;
-use tenancy_qualify::{Kind as Checked, Statement};
+use tenancy_qualify::{Allowed, Kind as Checked, Statement};
 
 use crate::error::{Error, ErrorKind};
 use crate::sql::{Kind, Read, Write};
@@ -103,7 +103,8 @@ impl<K: Kind> DynSql<K> {
             ));
         }
         // A parameter never grows into the word or number before it.
-        self.text.push_str(&format!(" ${place}"));
+        self.text.push_str(" $");
+        self.text.push_str(&place.to_string());
         self
     }
 
@@ -117,21 +118,16 @@ impl<K: Kind> DynSql<K> {
         offered: &[(&str, &'static str)],
     ) -> &mut Self {
         let choice = choice.as_ref();
-        match offered.iter().find(|(name, _)| *name == choice) {
-            Some((_, order)) => {
-                self.text.push_str(" ORDER BY ");
-                self.text.push_str(order);
-            }
-            None => {
-                let names: Vec<_> = offered.iter().map(|(name, _)| *name).collect();
-                self.refuse(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!(
-                        "order {choice:?} is not offered: use {}",
-                        names.join(" or ")
-                    ),
-                ));
-            }
+        if let Some((_, order)) = offered.iter().find(|(name, _)| *name == choice) {
+            self.text.push_str(" ORDER BY ");
+            self.text.push_str(order);
+        } else {
+            let names: Vec<_> = offered.iter().map(|(name, _)| *name).collect();
+            let names = names.join(" or ");
+            self.refuse(Error::new(
+                ErrorKind::InvalidInput,
+                format!("order {choice:?} is not offered: use {names}"),
+            ));
         }
         self
     }
@@ -198,7 +194,7 @@ impl<K> fmt::Debug for DynSql<K> {
 
 impl AnyStatement for Statement {
     fn render(&self, schema: &SchemaName) -> String {
-        Self::render(self, &schema.quoted().to_string())
+        Self::render(self, &schema.quoted())
     }
 
     fn id(&self) -> u64 {
@@ -219,6 +215,7 @@ impl AnyStatement for Statement {
 pub(crate) struct DynamicTexts {
     generations: Mutex<Generations>,
     capacity: usize,
+    allowed: OnceLock<&'static Allowed>,
 }
 
 /// Two generations approximate "least recently used" without a list.
@@ -233,7 +230,13 @@ impl DynamicTexts {
         Self {
             generations: Mutex::default(),
             capacity: capacity.max(2),
+            allowed: OnceLock::new(),
         }
+    }
+
+    /// Adds to what texts may name; the first call counts.
+    pub(crate) fn allow(&self, allowed: &'static Allowed) {
+        self.allowed.get_or_init(|| allowed);
     }
 
     fn get(&self, text: &str) -> Result<Arc<Statement>, Error> {
@@ -251,7 +254,7 @@ impl DynamicTexts {
         };
         let (text, statement) = match known {
             Some(known) => known,
-            None => (text.into(), Arc::new(read(text)?)),
+            None => (text.into(), Arc::new(self.read(text)?)),
         };
         let generations = &mut *lock();
         if generations.young.len() >= self.capacity / 2 {
@@ -260,15 +263,19 @@ impl DynamicTexts {
         generations.young.insert(text, Arc::clone(&statement));
         Ok(statement)
     }
-}
 
-fn read(text: &str) -> Result<Statement, Error> {
-    tenancy_qualify::tenant(text).map_err(|refusal| {
-        Error::new(
-            ErrorKind::Configuration,
-            format!("the composed statement `{text}` is refused: {refusal}"),
-        )
-    })
+    fn read(&self, text: &str) -> Result<Statement, Error> {
+        let read = match self.allowed.get() {
+            Some(allowed) => allowed.tenant(text),
+            None => tenancy_qualify::tenant(text),
+        };
+        read.map_err(|refusal| {
+            Error::new(
+                ErrorKind::Configuration,
+                format!("the composed statement `{text}` is refused: {refusal}"),
+            )
+        })
+    }
 }
 
 #[cfg(test)]

@@ -146,7 +146,11 @@ impl From<sqlx::Error> for Error {
 /// [`sqlx::Error::Configuration`], which turns back into the same error.
 impl From<Error> for sqlx::Error {
     fn from(mut error: Error) -> Self {
-        match error.source.take().map(|source| source.downcast::<Self>()) {
+        match error
+            .source
+            .take()
+            .map(<dyn std::error::Error + Send + Sync>::downcast::<Self>)
+        {
             Some(Ok(driver)) => *driver,
             Some(Err(source)) => {
                 error.source = Some(source);

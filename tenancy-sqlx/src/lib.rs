@@ -50,8 +50,10 @@ pub use dev_schema::DevSchema;
 pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
-pub use extract::NoTenant;
-pub use fleet::{DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent};
+pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
+pub use fleet::{
+    DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent, Rename, TenantPlan, TenantValidator,
+};
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
@@ -63,6 +65,10 @@ pub use shared::SharedDb;
 pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
 pub use statement::{SharedStatement, TenantStatement};
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
+#[cfg(feature = "dynamic")]
+pub use tenancy_qualify::{Allowed, InvalidAllowed};
+#[cfg(feature = "dynamic")]
+pub use tenancy_sqlx_macros::allowed;
 pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
 pub use transaction::{
     AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, SharedTx, TenantTx,

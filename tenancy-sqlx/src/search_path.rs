@@ -37,3 +37,21 @@ pub(crate) fn is_empty(path: &str) -> bool {
 pub(crate) fn empty_login_path(role: &str, database: &str) -> String {
     format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = ''")
 }
+
+/// Asks for the statements that bind the routines of the schema `to`, which was called `from`, to
+/// its present name. The names need no escaping, for they are what [`SchemaName`] allows.
+pub(crate) fn rebind_routines(from: &SchemaName, to: &SchemaName) -> String {
+    format!(
+        "SELECT pg_catalog.format('ALTER ROUTINE %s SET search_path TO %s', \
+             p.oid::pg_catalog.regprocedure, \
+             (SELECT pg_catalog.string_agg(CASE WHEN pg_catalog.btrim(name) \
+                  IN ('{from}', '\"{from}\"') THEN '{quoted}' ELSE pg_catalog.btrim(name) END, \
+                  ', ' ORDER BY place) \
+              FROM pg_catalog.string_to_table(pg_catalog.split_part(setting, '=', 2), ',') \
+                  WITH ORDINALITY AS names (name, place))) \
+         FROM pg_catalog.pg_proc p, pg_catalog.unnest(p.proconfig) AS setting \
+         WHERE p.pronamespace = '{quoted}'::pg_catalog.regnamespace \
+           AND setting LIKE 'search\\_path=%'",
+        quoted = to.quoted(),
+    )
+}

@@ -167,6 +167,12 @@ impl<K: Kind> fmt::Debug for SharedSql<K> {
 pub mod private {
     use super::{Kind, PhantomData, SharedSql, TenantSql};
 
+    /// Reads the `tenancy.toml` that `allowed!` has checked.
+    #[cfg(feature = "dynamic")]
+    pub fn allowed(text: &str) -> tenancy_qualify::Allowed {
+        tenancy_qualify::Allowed::parse(text).expect("the macro has read the same text")
+    }
+
     /// Holds what `tenant_sql!` has checked.
     pub const fn tenant_sql<K: Kind>(
         parts: &'static [&'static str],

@@ -5,12 +5,15 @@
 //! [`shared_sql!`](macro@shared_sql) does the same for statements on the app's own tables.
 #![forbid(unsafe_code)]
 
+mod manifest;
+
 use proc_macro::TokenStream;
 use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Ident, LitStr};
 
-use tenancy_qualify::{Kind, Refusal, Statement};
+use manifest::Manifest;
+use tenancy_qualify::{Allowed, Kind, Refusal, Statement};
 
 /// Checks one SQL statement and puts the tenant's schema in front of every table of it.
 ///
@@ -55,6 +58,40 @@ pub fn shared_sql(input: TokenStream) -> TokenStream {
     expand(input, Door::Shared)
 }
 
+/// The functions and types that the crate's `tenancy.toml` adds to the lists.
+///
+/// The result is a `&'static Allowed`, with which statements that are composed at run time are
+/// checked as the macros check theirs. Without the file it adds nothing.
+///
+/// ```text
+/// let allowed: &'static Allowed = allowed!();
+/// ```
+#[proc_macro]
+pub fn allowed(input: TokenStream) -> TokenStream {
+    if !input.is_empty() {
+        return refused("allowed!() takes nothing: what it gives stands in tenancy.toml").into();
+    }
+    let manifest = match Manifest::of_this_crate() {
+        Ok(manifest) => manifest,
+        Err(message) => return refused(message).into(),
+    };
+    let text = match manifest.path() {
+        Some(path) => quote!(::core::include_str!(#path)),
+        None => quote!(""),
+    };
+    quote! {{
+        static ALLOWED: ::std::sync::LazyLock<::tenancy_sqlx::Allowed> =
+            ::std::sync::LazyLock::new(|| ::tenancy_sqlx::__private::allowed(#text));
+        let allowed: &'static ::tenancy_sqlx::Allowed = &ALLOWED;
+        allowed
+    }}
+    .into()
+}
+
+fn refused(message: impl std::fmt::Display) -> proc_macro2::TokenStream {
+    syn::Error::new(proc_macro2::Span::call_site(), message).into_compile_error()
+}
+
 /// Which of the macros was written.
 #[derive(Debug, Clone, Copy)]
 enum Door {
@@ -65,12 +102,19 @@ enum Door {
 fn expand(input: TokenStream, door: Door) -> TokenStream {
     let parse = |input: ParseStream<'_>| Input::parse(input, door);
     let input = syn::parse_macro_input!(input with parse);
+    let manifest = match Manifest::of_this_crate() {
+        Ok(manifest) => manifest,
+        Err(message) => return refused(message).into(),
+    };
     let sql = input.text.value();
-    let expanded = match input.read(&sql, door) {
-        Ok(statement) => match door {
-            Door::Tenant => tenant_statement(&statement),
-            Door::Shared => shared_statement(&statement),
-        },
+    let expanded = match input.read(&sql, door, &manifest.allowed) {
+        Ok(statement) => {
+            let watched = manifest.watched();
+            match door {
+                Door::Tenant => tenant_statement(&statement, &watched),
+                Door::Shared => shared_statement(&statement, &watched),
+            }
+        }
         Err(refusal) => {
             // A part of a literal cannot be pointed at, so the message shows the line itself.
             syn::Error::new(input.text.span(), refusal.explain(&sql)).into_compile_error()
@@ -86,12 +130,12 @@ struct Input {
 }
 
 impl Input {
-    fn read(&self, sql: &str, door: Door) -> Result<Statement, Refusal> {
+    fn read(&self, sql: &str, door: Door, allowed: &Allowed) -> Result<Statement, Refusal> {
         match (door, self.raw) {
-            (Door::Tenant, false) => tenancy_qualify::tenant(sql),
-            (Door::Tenant, true) => tenancy_qualify::tenant_raw(sql),
-            (Door::Shared, false) => tenancy_qualify::shared(sql),
-            (Door::Shared, true) => tenancy_qualify::shared_raw(sql),
+            (Door::Tenant, false) => allowed.tenant(sql),
+            (Door::Tenant, true) => allowed.tenant_raw(sql),
+            (Door::Shared, false) => allowed.shared(sql),
+            (Door::Shared, true) => allowed.shared_raw(sql),
         }
     }
 
@@ -130,11 +174,15 @@ fn kind(statement: &Statement) -> proc_macro2::TokenStream {
     }
 }
 
-fn tenant_statement(statement: &Statement) -> proc_macro2::TokenStream {
+fn tenant_statement(
+    statement: &Statement,
+    watched: &proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
     let (parts, tables) = (statement.parts(), statement.tables());
     let (id, parameters) = (statement.id(), statement.parameters());
     let kind = kind(statement);
     quote! {{
+        #watched
         static STATEMENT: ::tenancy_sqlx::TenantSql<#kind> = ::tenancy_sqlx::__private::tenant_sql(
             &[#(#parts),*], #id, &[#(#tables),*], #parameters, ::core::file!(), ::core::line!(),
         );
@@ -142,12 +190,16 @@ fn tenant_statement(statement: &Statement) -> proc_macro2::TokenStream {
     }}
 }
 
-fn shared_statement(statement: &Statement) -> proc_macro2::TokenStream {
+fn shared_statement(
+    statement: &Statement,
+    watched: &proc_macro2::TokenStream,
+) -> proc_macro2::TokenStream {
     // Nothing is written into such a text, so it is one part.
     let (text, tables) = (statement.parts().concat(), statement.tables());
     let (id, parameters) = (statement.id(), statement.parameters());
     let kind = kind(statement);
     quote! {{
+        #watched
         static STATEMENT: ::tenancy_sqlx::SharedSql<#kind> = ::tenancy_sqlx::__private::shared_sql(
             #text, #id, &[#(#tables),*], #parameters, ::core::file!(), ::core::line!(),
         );

@@ -43,6 +43,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod allowed;
 mod excerpt;
 mod lex;
 mod names;
@@ -51,12 +52,15 @@ mod refusal;
 mod side;
 mod source;
 mod statement;
+mod toml;
 mod walk;
 
+pub use allowed::{Allowed, InvalidAllowed};
 pub use refusal::Refusal;
 pub use statement::{Kind, Statement};
 
-use side::Side;
+/// What the lists alone allow.
+static LISTED: Allowed = Allowed::none();
 
 /// Reads one tenant statement and marks every place where the tenant's schema is written.
 ///
@@ -75,7 +79,7 @@ use side::Side;
 /// assert!(refusal.to_string().starts_with("schema public is not the tenant's"));
 /// ```
 pub fn tenant(sql: &str) -> Result<Statement, Refusal> {
-    walk::statement(sql, Side::Tenant)
+    LISTED.tenant(sql)
 }
 
 /// Reads one tenant statement that names every table as `tenant.x`, without parsing it.
@@ -96,7 +100,7 @@ pub fn tenant(sql: &str) -> Result<Statement, Refusal> {
 /// # Ok::<(), tenancy_qualify::Refusal>(())
 /// ```
 pub fn tenant_raw(sql: &str) -> Result<Statement, Refusal> {
-    raw::statement(sql, Side::Tenant)
+    LISTED.tenant_raw(sql)
 }
 
 /// Reads one statement on the app's own tables, in which every table names its schema.
@@ -119,7 +123,7 @@ pub fn tenant_raw(sql: &str) -> Result<Statement, Refusal> {
 /// # Ok::<(), tenancy_qualify::Refusal>(())
 /// ```
 pub fn shared(sql: &str) -> Result<Statement, Refusal> {
-    walk::statement(sql, Side::Shared)
+    LISTED.shared(sql)
 }
 
 /// Reads one statement on the app's own tables without parsing it, for forms which the parser
@@ -139,5 +143,5 @@ pub fn shared(sql: &str) -> Result<Statement, Refusal> {
 /// # Ok::<(), tenancy_qualify::Refusal>(())
 /// ```
 pub fn shared_raw(sql: &str) -> Result<Statement, Refusal> {
-    raw::statement(sql, Side::Shared)
+    LISTED.shared_raw(sql)
 }

@@ -8,12 +8,13 @@ use sqlparser::tokenizer::{Location, Span, Token as Theirs, TokenWithSpan, Token
 
 use crate::lex::{self, Class, Token};
 use crate::side::Side;
-use crate::{Refusal, allow};
+use crate::{Allowed, Refusal, allow};
 
 /// One statement's text.
 pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
     pub(crate) side: Side,
+    pub(crate) allowed: &'a Allowed,
     pub(crate) tokens: Vec<Token<'a>>,
     /// How deep the parser's tree may become, roughly.
     pub(crate) depth: usize,
@@ -34,7 +35,7 @@ const DEEPEST: usize = 40;
 const LONGEST_CHAIN: usize = 400;
 
 impl<'a> Source<'a> {
-    pub(crate) fn read(text: &'a str, side: Side) -> Result<Self, Refusal> {
+    pub(crate) fn read(text: &'a str, side: Side, allowed: &'a Allowed) -> Result<Self, Refusal> {
         let tokens = lex::tokens(text)?;
         if tokens.is_empty() {
             return Err(Refusal::new(
@@ -79,6 +80,7 @@ impl<'a> Source<'a> {
         Ok(Self {
             text,
             side,
+            allowed,
             tokens,
             depth,
             lines,

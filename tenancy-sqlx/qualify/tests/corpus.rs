@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tenancy_qualify::{Refusal, Statement, shared, shared_raw, tenant, tenant_raw};
+use tenancy_qualify::{Allowed, Refusal, Statement, shared, shared_raw, tenant, tenant_raw};
 
 const ACCEPTED: &str = include_str!("corpus/accepted.sql");
 const REFUSED: &str = include_str!("corpus/refused.sql");
@@ -172,5 +172,71 @@ fn what_the_parser_accepts_of_shared_sql_the_token_check_accepts_too() {
             (raw.parts(), raw.tables())
         );
         assert_eq!(parsed.kind(), raw.kind(), "{}", block.name);
+    }
+}
+
+#[test]
+fn what_an_app_adds_is_accepted_in_extensions_and_nowhere_else() {
+    let text = "[extensions]\nfunctions = [\"near\"]\ntypes = [\"spot\"]\n";
+    let allowed = Allowed::parse(text).expect("a valid file");
+    for (sql, accepted) in [
+        ("SELECT extensions.near(b.id) FROM tenant.blogs b", true),
+        ("SELECT n.x FROM extensions.near(1) AS n(x)", true),
+        ("SELECT b.title::extensions.spot FROM tenant.blogs b", true),
+        (
+            "SELECT CAST(b.title AS extensions.spot) FROM tenant.blogs b",
+            true,
+        ),
+        ("SELECT near(b.id) FROM tenant.blogs b", false),
+        ("SELECT pg_catalog.near(b.id) FROM tenant.blogs b", false),
+        ("SELECT public.near(b.id) FROM tenant.blogs b", false),
+        ("SELECT b.title::spot FROM tenant.blogs b", false),
+        ("SELECT extensions.spot(b.id) FROM tenant.blogs b", false),
+        ("SELECT b.title::extensions.near FROM tenant.blogs b", false),
+        ("SELECT id FROM extensions.near", false),
+    ] {
+        for read in [allowed.tenant(sql), allowed.tenant_raw(sql)] {
+            assert_eq!(read.is_ok(), accepted, "{sql}: {read:?}");
+            assert!(!read.is_ok_and(|statement| statement.kind() != tenancy_qualify::Kind::Read));
+        }
+        assert!(tenant(sql).is_err() && tenant_raw(sql).is_err(), "{sql}");
+    }
+    let sql = "SELECT extensions.near(u.id) FROM public.users u";
+    assert!(allowed.shared(sql).is_ok() && allowed.shared_raw(sql).is_ok());
+    assert!(shared(sql).is_err() && shared_raw(sql).is_err());
+}
+
+#[test]
+fn what_takes_sql_or_names_cannot_be_added() {
+    for name in [
+        "dblink",
+        "crosstab",
+        "connectby",
+        "lo_get",
+        "pg_read_file",
+        "query_to_xml",
+    ] {
+        let text = format!("[extensions]\nfunctions = [\"{name}\"]\n");
+        assert_eq!(
+            Allowed::parse(&text).map_err(|error| error.line()),
+            Err(2),
+            "{name}"
+        );
+    }
+    for name in [
+        "regclass",
+        "_regclass",
+        "extensions.near",
+        "Near",
+        "near()",
+        "",
+    ] {
+        for key in ["functions", "types"] {
+            let text = format!("[extensions]\n{key} = [\"{name}\"]\n");
+            assert!(
+                Allowed::parse(&text).is_err() || name.is_empty(),
+                "{key} {name}"
+            );
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! `sql render`: what a statement becomes, or why it is refused.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{ErrorKind, IsTerminal as _, Read as _};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tenancy_core::SchemaName;
-use tenancy_qualify::{Kind, Refusal, Statement};
+use tenancy_qualify::{Allowed, Kind, Refusal, Statement};
 
 use super::output::{Exit, Output};
 
@@ -17,6 +17,8 @@ Examples:
 
 The first one prints:
   SELECT id FROM \"acme\".blogs WHERE id = $1
+
+The tenancy.toml of the current folder counts, as it does for the macros.
 
 With --json: {text, kind, tables, parameters}, or {refused: {reason, help, start, end}}, where start
 and end count bytes of the statement. A refused statement ends with exit code 1.";
@@ -60,9 +62,16 @@ impl SqlCommand {
             output.failure(&error);
             return Exit::Failed;
         }
+        let allowed = match allowed() {
+            Ok(allowed) => allowed,
+            Err(error) => {
+                output.failure(&*error);
+                return Exit::Failed;
+            }
+        };
         // A line that was typed or echoed ends with a line break.
         let sql = sql.trim_end();
-        match render.read(sql) {
+        match render.read(sql, &allowed) {
             Ok(statement) => {
                 let text = render.text(&statement);
                 output.document(&accepted(&statement, &text), || text.clone());
@@ -80,12 +89,12 @@ impl SqlCommand {
 }
 
 impl Render {
-    fn read(&self, sql: &str) -> Result<Statement, Refusal> {
+    fn read(&self, sql: &str, allowed: &Allowed) -> Result<Statement, Refusal> {
         match (self.shared, self.raw) {
-            (false, false) => tenancy_qualify::tenant(sql),
-            (false, true) => tenancy_qualify::tenant_raw(sql),
-            (true, false) => tenancy_qualify::shared(sql),
-            (true, true) => tenancy_qualify::shared_raw(sql),
+            (false, false) => allowed.tenant(sql),
+            (false, true) => allowed.tenant_raw(sql),
+            (true, false) => allowed.shared(sql),
+            (true, true) => allowed.shared_raw(sql),
         }
     }
 
@@ -95,6 +104,15 @@ impl Render {
             .as_ref()
             .map(|schema| schema.quoted().to_string());
         statement.render(&schema.unwrap_or_default())
+    }
+}
+
+/// What the `tenancy.toml` of the current folder adds to the lists, if there is one.
+fn allowed() -> Result<Allowed, Box<dyn std::error::Error>> {
+    match std::fs::read_to_string("tenancy.toml") {
+        Ok(text) => Ok(Allowed::parse(&text)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Allowed::none()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -125,6 +143,8 @@ fn refused(refusal: &Refusal) -> Value {
 mod tests {
     use super::*;
 
+    static LISTED: Allowed = Allowed::none();
+
     fn render(schema: Option<&str>, raw: bool, shared: bool) -> Render {
         let schema = schema.map(|name| SchemaName::parse(name).unwrap());
         Render {
@@ -137,18 +157,22 @@ mod tests {
     #[test]
     fn a_statement_is_printed_as_it_is_sent() {
         let tenant = render(Some("acme"), false, false);
-        let statement = tenant.read("DELETE FROM blogs WHERE id = $1").unwrap();
+        let statement = tenant
+            .read("DELETE FROM blogs WHERE id = $1", &LISTED)
+            .unwrap();
         let text = tenant.text(&statement);
         assert_eq!(text, r#"DELETE FROM "acme".blogs WHERE id = $1"#);
         let wanted = json!({ "text": text, "kind": "write", "tables": ["blogs"], "parameters": 1 });
         assert_eq!(accepted(&statement, &text), wanted);
 
         let raw = render(Some("acme"), true, false);
-        let statement = raw.read("SELECT id FROM ONLY tenant.blogs").unwrap();
+        let statement = raw
+            .read("SELECT id FROM ONLY tenant.blogs", &LISTED)
+            .unwrap();
         assert_eq!(raw.text(&statement), r#"SELECT id FROM ONLY "acme".blogs"#);
 
         let shared = render(None, false, true);
-        let statement = shared.read("SELECT id FROM public.users").unwrap();
+        let statement = shared.read("SELECT id FROM public.users", &LISTED).unwrap();
         assert_eq!(shared.text(&statement), "SELECT id FROM public.users");
         assert_eq!(accepted(&statement, "")["tables"], json!(["public.users"]));
     }
@@ -156,7 +180,7 @@ mod tests {
     #[test]
     fn a_refusal_says_where_and_what_to_do() {
         let refusal = render(Some("acme"), false, false)
-            .read("SELECT * FROM blogs")
+            .read("SELECT * FROM blogs", &LISTED)
             .unwrap_err();
         let document = refused(&refusal);
         assert_eq!(document["refused"]["start"], 7);

@@ -3,15 +3,16 @@
 use serde::Serialize;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
-use tenancy_core::{Domain, Slug, TenantId};
+use tenancy_core::{Domain, Slug, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::life::tell;
+use super::names::{Freed, reserve};
 use super::transaction::{self, Locks};
-use super::{Fleet, find};
+use super::{Fleet, existing, missing};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::{explain, parsed};
-use crate::store::{TenantChange, notify};
 
 /// What a domain is to its tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,38 @@ impl Fleet {
         transaction::finish(connection, record).await
     }
 
+    /// Takes a domain from a tenant, tells other programs, and keeps it from everybody else for a
+    /// while ([`Fleet::name_reservation`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant or it has no such domain,
+    /// [`ErrorKind::Conflict`] when it is the primary one: make another one primary first.
+    pub async fn remove_domain(
+        &self,
+        tenant: &Slug,
+        domain: &Domain,
+    ) -> Result<DomainRecord, Error> {
+        let mut connection = self.open().await?;
+        let record = self.remove(&mut connection, tenant, domain).await;
+        transaction::finish(connection, record).await
+    }
+
+    /// Makes one of a tenant's domains the primary one and tells other programs.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant or it has no such domain.
+    pub async fn set_primary_domain(
+        &self,
+        tenant: &Slug,
+        domain: &Domain,
+    ) -> Result<DomainRecord, Error> {
+        let mut connection = self.open().await?;
+        let record = set_primary(&mut connection, tenant, domain).await;
+        transaction::finish(connection, record).await
+    }
+
     /// Lists the domains of a tenant, the primary one first.
     ///
     /// # Errors
@@ -76,6 +109,92 @@ impl Fleet {
         let records = read(&mut connection, tenant).await;
         transaction::finish(connection, records).await
     }
+
+    async fn remove(
+        &self,
+        connection: &mut PgConnection,
+        slug: &Slug,
+        domain: &Domain,
+    ) -> Result<DomainRecord, Error> {
+        let tenant = locked(connection, slug, domain).await?;
+        let record = one(connection, &tenant, domain).await?;
+        if record.is_primary {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "domain {domain} is the primary one of tenant {slug}: make another one primary \
+                     first (`domain primary {slug} OTHER`)"
+                ),
+            ));
+        }
+        sqlx::query("DELETE FROM tenancy.domains WHERE id = $1")
+            .bind(record.id)
+            .execute(&mut *connection)
+            .await?;
+        let domains = std::slice::from_ref(domain);
+        tell(connection, &tenant, &[], domains).await?;
+        let freed = Freed {
+            domains,
+            ..Freed::default()
+        };
+        reserve(connection, tenant.id(), freed, self.reservation).await?;
+        transaction::commit(connection).await?;
+        Ok(record)
+    }
+}
+
+async fn set_primary(
+    connection: &mut PgConnection,
+    slug: &Slug,
+    domain: &Domain,
+) -> Result<DomainRecord, Error> {
+    let tenant = locked(connection, slug, domain).await?;
+    let mut record = one(connection, &tenant, domain).await?;
+    // Two statements, because an index that is unique allows no other order.
+    for (statement, id) in [
+        (
+            "UPDATE tenancy.domains SET is_primary = false WHERE tenant_id = $1 AND is_primary",
+            *tenant.id().as_uuid(),
+        ),
+        (
+            "UPDATE tenancy.domains SET is_primary = true WHERE id = $1",
+            record.id,
+        ),
+    ] {
+        sqlx::query(statement)
+            .bind(id)
+            .execute(&mut *connection)
+            .await?;
+    }
+    tell(connection, &tenant, &[], &[]).await?;
+    transaction::commit(connection).await?;
+    record.is_primary = true;
+    Ok(record)
+}
+
+/// Begins a transaction with the locks of a tenant and a domain.
+async fn locked(
+    connection: &mut PgConnection,
+    slug: &Slug,
+    domain: &Domain,
+) -> Result<Tenant, Error> {
+    let tenant = existing(connection, slug).await?;
+    let locks = Locks::of_domain(tenant.id(), domain);
+    transaction::send(connection, transaction::begin(&locks)).await?;
+    Ok(tenant)
+}
+
+/// The domain if it is the tenant's.
+async fn one(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    domain: &Domain,
+) -> Result<DomainRecord, Error> {
+    let records = read(connection, tenant.id()).await?;
+    records
+        .into_iter()
+        .find(|record| record.domain == *domain)
+        .ok_or_else(|| not_its(tenant.slug(), domain))
 }
 
 async fn add(
@@ -84,26 +203,15 @@ async fn add(
     domain: &Domain,
     role: DomainRole,
 ) -> Result<DomainRecord, Error> {
-    let missing = || {
-        Error::from(tenancy_core::Error::new(
-            tenancy_core::ErrorKind::NotFound,
-            format!("tenant {tenant} does not exist: `tenant list` shows those that do"),
-        ))
-    };
-    let id = find(&mut *connection, tenant)
-        .await?
-        .ok_or_else(missing)?
-        .id();
-    transaction::send(
-        &mut *connection,
-        transaction::begin(&Locks::of_domain(id, domain)),
-    )
-    .await?;
+    let found = locked(connection, tenant, domain).await?;
+    let id = found.id();
     let reserved: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM tenancy.reserved_names WHERE kind = 'domain'
-             AND name = $1 AND until > pg_catalog.clock_timestamp())",
+             AND name = $1 AND until > pg_catalog.clock_timestamp()
+             AND tenant_id IS DISTINCT FROM $2)",
     )
     .bind(domain.as_str())
+    .bind(id.as_uuid())
     .fetch_one(&mut *connection)
     .await?;
     if reserved {
@@ -135,23 +243,17 @@ async fn add(
     .fetch_optional(&mut *connection)
     .await
     .map_err(|error| taken(error, domain))?
-    .ok_or_else(missing)?;
+    .ok_or_else(|| missing(tenant))?;
     // Every domain of the tenant: what they resolve to carries the primary one.
-    let domains = read(&mut *connection, id).await?;
-    notify(
-        &mut *connection,
-        &TenantChange::Tenant {
-            id,
-            slugs: vec![tenant.clone()],
-            domains: domains.into_iter().map(|record| record.domain).collect(),
-        },
-    )
-    .await?;
+    tell(connection, &found, &[], &[]).await?;
     transaction::commit(&mut *connection).await?;
     Ok(record)
 }
 
-async fn read(connection: &mut PgConnection, tenant: TenantId) -> Result<Vec<DomainRecord>, Error> {
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+) -> Result<Vec<DomainRecord>, Error> {
     sqlx::query_as(
         "SELECT id, domain, is_primary, created_at FROM tenancy.domains
          WHERE tenant_id = $1 ORDER BY is_primary DESC, domain",
@@ -160,6 +262,16 @@ async fn read(connection: &mut PgConnection, tenant: TenantId) -> Result<Vec<Dom
     .fetch_all(connection)
     .await
     .map_err(explain)
+}
+
+/// Says that the tenant has no such domain.
+pub(super) fn not_its(tenant: &Slug, domain: &Domain) -> Error {
+    Error::from(tenancy_core::Error::new(
+        tenancy_core::ErrorKind::NotFound,
+        format!(
+            "tenant {tenant} has no domain {domain}: `domain list {tenant}` shows those it has"
+        ),
+    ))
 }
 
 /// Names the domain when another tenant was first.

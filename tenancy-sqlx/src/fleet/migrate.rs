@@ -222,11 +222,7 @@ impl Fleet {
         }
         for slug in distinct {
             if super::find(connection, slug).await?.is_none() {
-                return Err(tenancy_core::Error::new(
-                    tenancy_core::ErrorKind::NotFound,
-                    format!("tenant {slug} does not exist: `tenant list` shows those that do"),
-                )
-                .into());
+                return Err(super::missing(slug));
             }
         }
         Ok(())

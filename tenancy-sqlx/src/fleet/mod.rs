@@ -1,10 +1,20 @@
-//! The owner's side of the fleet: it makes, migrates and lists tenants.
+//! The owner's side of the fleet: it makes, migrates, changes, lists and purges tenants.
 
+mod names;
 mod new_tenant;
+mod validator;
 
 mod domains;
 mod prepare;
 mod provision;
+
+mod life;
+mod suspension;
+
+mod rename;
+
+mod dependents;
+mod purge;
 
 mod migrate;
 
@@ -13,6 +23,7 @@ pub(crate) mod transaction;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant, TenantResource};
@@ -23,7 +34,9 @@ use crate::migrate::{Migration, MigrationSet, Migrations};
 use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
-pub use new_tenant::{NewTenant, ProvisionEvent};
+pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
+pub use rename::Rename;
+pub use validator::TenantValidator;
 
 /// The framework's own tables.
 static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
@@ -46,6 +59,8 @@ pub struct Fleet {
     pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
     public_hosts: Vec<Domain>,
+    validators: Vec<Arc<dyn TenantValidator>>,
+    reservation: Duration,
 }
 
 impl Fleet {
@@ -71,6 +86,8 @@ impl Fleet {
             migrations,
             resources: Vec::new(),
             public_hosts: Vec::new(),
+            validators: Vec::new(),
+            reservation: names::RESERVATION,
         };
         transaction::close(fleet.open().await?).await;
         Ok(fleet)
@@ -170,6 +187,19 @@ impl Fleet {
 /// Finds a tenant by its slug on the owner's connection.
 async fn find(connection: &mut PgConnection, slug: &Slug) -> Result<Option<Tenant>, Error> {
     find_by(connection, "slug", slug.as_str()).await
+}
+
+/// Finds a tenant that must be there.
+async fn existing(connection: &mut PgConnection, slug: &Slug) -> Result<Tenant, Error> {
+    find(connection, slug).await?.ok_or_else(|| missing(slug))
+}
+
+/// Says that there is no such tenant.
+fn missing(slug: &Slug) -> Error {
+    Error::from(tenancy_core::Error::new(
+        tenancy_core::ErrorKind::NotFound,
+        format!("tenant {slug} does not exist: `tenant list` shows those that do"),
+    ))
 }
 
 /// Finds the tenant that has `name` in a column of names.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tenancy_core::{Domain, SchemaName, Slug};
 
+use super::names::Wanted;
 use crate::error::{Error, ErrorKind};
 
 /// A tenant that is to be created.
@@ -92,7 +93,7 @@ impl NewTenant {
     }
 
     /// Completes and checks it.
-    pub(super) fn resolve(self) -> Result<Plan, Error> {
+    pub(super) fn resolve(self) -> Result<TenantPlan, Error> {
         let (slug, schema) = match (self.slug, self.schema) {
             (Some(slug), Some(schema)) => (slug, schema),
             (Some(slug), None) => {
@@ -126,7 +127,7 @@ impl NewTenant {
                 ));
             }
         }
-        Ok(Plan {
+        Ok(TenantPlan {
             slug,
             schema,
             name,
@@ -136,15 +137,52 @@ impl NewTenant {
     }
 }
 
-/// A [`NewTenant`] with every name decided.
+/// A [`NewTenant`] with every name decided, as a [`TenantValidator`](crate::TenantValidator) sees
+/// it.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub struct TenantPlan {
     pub(super) slug: Slug,
     pub(super) schema: SchemaName,
     pub(super) name: String,
     pub(super) description: String,
     /// The first is the primary one.
     pub(super) domains: Vec<Domain>,
+}
+
+impl TenantPlan {
+    /// Its name in URLs and commands.
+    pub fn slug(&self) -> &Slug {
+        &self.slug
+    }
+
+    /// The schema that its tables will be in.
+    pub fn schema_name(&self) -> &SchemaName {
+        &self.schema
+    }
+
+    /// Its name for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is, in a sentence; may be empty.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Its domains, the primary one first.
+    pub fn domains(&self) -> &[Domain] {
+        &self.domains
+    }
+
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            slug: &self.slug,
+            schema: &self.schema,
+            domains: &self.domains,
+            by: None,
+        }
+    }
 }
 
 /// How far the creation of a tenant has come.

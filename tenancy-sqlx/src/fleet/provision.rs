@@ -2,16 +2,18 @@
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use tenancy_core::{Domain, Status, Tenant, TenantId};
+use tenancy_core::{Status, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::new_tenant::Plan;
+use super::life::{failed, release};
+use super::names::refuse_taken;
+use super::new_tenant::TenantPlan;
 use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::migrate::failure::Failure;
-use crate::migrate::ledger::{self, Scope, Target};
+use crate::migrate::ledger::{Scope, Target};
 use crate::migrate::script::{Script, apply};
 use crate::store::{TenantChange, notify};
 
@@ -22,15 +24,15 @@ impl Fleet {
     /// All rows and tables come in one transaction. Without resources the tenant is active from
     /// its end; with them it is [`Status::Provisioning`] until each is ready, and when one fails
     /// everything is taken back in reverse order, the failed one first. A future that is dropped
-    /// between the two leaves a tenant that is provisioning and does not serve. Other programs
-    /// are told at once.
+    /// between the two leaves a tenant that is provisioning and does not serve;
+    /// [`Fleet::purge`] takes it away. Other programs are told at once.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Conflict`] when the slug, the schema or a domain is taken or still reserved;
     /// the message names it. [`ErrorKind::Core`] when slug or schema do not follow from each
-    /// other. Whatever a failing migration or resource causes; the message names the file and the
-    /// line, or the resource.
+    /// other. Whatever a [validator](Fleet::validator), a failing migration or a resource causes;
+    /// the message names the file and the line, or the resource.
     pub async fn create(
         &self,
         new: NewTenant,
@@ -40,26 +42,41 @@ impl Fleet {
         for domain in &plan.domains {
             self.refuse_public(domain)?;
         }
+        for validator in &self.validators {
+            let valid = validator.validate(&plan).await;
+            valid.map_err(|error| creating(&plan, error))?;
+        }
         let mut connection = self.open().await?;
         let tenant = self
             .create_on(&mut connection, &plan, &mut progress)
             .await
-            .map_err(|error| error.while_doing(format!("creating tenant {}", plan.slug)));
+            .map_err(|error| creating(&plan, error));
         transaction::finish(connection, tenant).await
     }
 
     async fn create_on(
         &self,
         connection: &mut PgConnection,
-        plan: &Plan,
+        plan: &TenantPlan,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
-        let mut tenant = self.create_rows(connection, plan, progress).await?;
+        let id = TenantId::generate();
+        let guard = if self.resources.is_empty() {
+            None
+        } else {
+            // Nobody purges a tenant whose resources are still being made.
+            let mut guard = self.open().await?;
+            transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
+            Some(guard)
+        };
+        let mut tenant = self.create_rows(connection, id, plan, progress).await?;
         progress(ProvisionEvent::Committed);
-        if !self.resources.is_empty() {
-            tenant = self
+        if let Some(guard) = guard {
+            let ready = self
                 .create_resources(connection, tenant, plan, progress)
-                .await?;
+                .await;
+            release(guard).await;
+            tenant = ready?;
         }
         progress(ProvisionEvent::Active);
         Ok(tenant)
@@ -69,7 +86,8 @@ impl Fleet {
     async fn create_rows(
         &self,
         connection: &mut PgConnection,
-        plan: &Plan,
+        id: TenantId,
+        plan: &TenantPlan,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         transaction::send(
@@ -77,7 +95,7 @@ impl Fleet {
             transaction::begin(&Locks::of_names(&plan.slug, &plan.schema, &plan.domains)),
         )
         .await?;
-        refuse_taken(connection, plan).await?;
+        refuse_taken(connection, plan.wanted()).await?;
         progress(ProvisionEvent::Reserved);
 
         let status = if self.resources.is_empty() {
@@ -85,7 +103,7 @@ impl Fleet {
         } else {
             Status::Provisioning
         };
-        let tenant = insert(connection, plan, status).await?;
+        let tenant = insert(connection, id, plan, status).await?;
         let scope = Scope::Tenant(Target {
             id: tenant.id(),
             slug: plan.slug.clone(),
@@ -118,7 +136,7 @@ impl Fleet {
         &self,
         connection: &mut PgConnection,
         tenant: Tenant,
-        plan: &Plan,
+        plan: &TenantPlan,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         for (index, resource) in self.resources.iter().enumerate() {
@@ -126,14 +144,14 @@ impl Fleet {
                 resource: resource.name(),
             });
             if let Err(error) = resource.provision(&tenant).await {
-                let failed =
-                    Error::from(error).while_doing(format!("resource {}", resource.name()));
+                let error = failed(&**resource, error);
                 progress(ProvisionEvent::Undoing);
                 // The one that failed may have come half way, so it is purged like those before.
                 return Err(match self.undo(connection, &tenant, plan, index).await {
-                    Ok(()) => failed,
-                    Err(left) => failed
-                        .while_doing(format!("what was made could not be taken back ({left})")),
+                    Ok(()) => error,
+                    Err(left) => {
+                        error.while_doing(format!("what was made could not be taken back ({left})"))
+                    }
                 });
             }
         }
@@ -145,13 +163,14 @@ impl Fleet {
         &self,
         connection: &mut PgConnection,
         tenant: &Tenant,
-        plan: &Plan,
+        plan: &TenantPlan,
         last: usize,
     ) -> Result<(), Error> {
         for resource in self.resources[..=last].iter().rev() {
-            resource.purge(tenant).await.map_err(|error| {
-                Error::from(error).while_doing(format!("resource {}", resource.name()))
-            })?;
+            resource
+                .purge(tenant)
+                .await
+                .map_err(|error| failed(&**resource, error))?;
         }
         let (id, schema) = (tenant.id(), plan.schema.quoted());
         transaction::send(
@@ -169,61 +188,12 @@ impl Fleet {
     }
 }
 
-/// Refuses a plan whose names are not free, naming the first that is not.
-async fn refuse_taken(connection: &mut PgConnection, plan: &Plan) -> Result<(), Error> {
-    let row = sqlx::query(
-        "SELECT
-            EXISTS (SELECT FROM tenancy.tenants WHERE slug = $1 AND status <> 'purged') AS slug,
-            EXISTS (SELECT FROM tenancy.tenants WHERE schema_name = $2 AND status <> 'purged')
-                AS schema,
-            EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $2) AS namespace,
-            (SELECT domain FROM tenancy.domains WHERE domain = ANY ($3) ORDER BY domain LIMIT 1)
-                AS domain,
-            (SELECT kind || ' ' || name FROM tenancy.reserved_names
-             WHERE until > pg_catalog.clock_timestamp()
-               AND ((kind = 'slug' AND name = $1) OR (kind = 'schema' AND name = $2)
-                    OR (kind = 'domain' AND name = ANY ($3)))
-             ORDER BY kind, name LIMIT 1) AS reserved",
-    )
-    .bind(plan.slug.as_str())
-    .bind(plan.schema.as_str())
-    .bind(plan.domains.iter().map(Domain::as_str).collect::<Vec<_>>())
-    .fetch_one(connection)
-    .await
-    .map_err(ledger::explain)?;
-    let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
-    if row.try_get("slug")? {
-        return conflict(format!("slug {} is taken: choose another", plan.slug));
-    }
-    if row.try_get("schema")? {
-        return conflict(format!(
-            "schema {} belongs to another tenant: choose another",
-            plan.schema
-        ));
-    }
-    if let Some(domain) = row.try_get::<Option<&str>, _>("domain")? {
-        return conflict(format!("domain {domain} is taken: choose another"));
-    }
-    if let Some(name) = row.try_get::<Option<&str>, _>("reserved")? {
-        return conflict(format!(
-            "{name} was freed a short while ago and is still reserved: choose another or try later"
-        ));
-    }
-    if row.try_get("namespace")? {
-        return conflict(format!(
-            "schema {} exists in PostgreSQL and is no tenant's: choose another",
-            plan.schema
-        ));
-    }
-    Ok(())
-}
-
 async fn insert(
     connection: &mut PgConnection,
-    plan: &Plan,
+    id: TenantId,
+    plan: &TenantPlan,
     status: Status,
 ) -> Result<Tenant, Error> {
-    let id = TenantId::generate();
     let row: PgRow = sqlx::query(
         "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status)
          VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at, updated_at",
@@ -261,7 +231,7 @@ async fn insert(
 async fn activate(
     connection: &mut PgConnection,
     tenant: Tenant,
-    plan: &Plan,
+    plan: &TenantPlan,
 ) -> Result<Tenant, Error> {
     transaction::send(
         connection,
@@ -283,8 +253,12 @@ async fn activate(
         .with_times(created_at, updated_at))
 }
 
+fn creating(plan: &TenantPlan, error: Error) -> Error {
+    error.while_doing(format!("creating tenant {}", plan.slug))
+}
+
 /// What others are told: also those who had asked for the names before there was a tenant.
-fn change(id: TenantId, plan: &Plan) -> TenantChange {
+fn change(id: TenantId, plan: &TenantPlan) -> TenantChange {
     TenantChange::Tenant {
         id,
         slugs: vec![plan.slug.clone()],

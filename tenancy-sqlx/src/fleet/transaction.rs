@@ -55,6 +55,24 @@ impl Locks {
         Self(vec![key("tenant", &id.to_string())])
     }
 
+    /// Keeps two programs from changing what one tenant is at once, from beginning to end.
+    pub(crate) fn of_life(id: TenantId) -> Self {
+        Self(vec![key("life", &id.to_string())])
+    }
+
+    /// Keeps two programs from changing one tenant, or giving out one of its new names, at once.
+    pub(crate) fn of_rename(
+        id: TenantId,
+        slug: &Slug,
+        schema: &SchemaName,
+        domains: &[Domain],
+    ) -> Self {
+        let Self(mut keys) = Self::of_names(slug, schema, domains);
+        keys.push(key("tenant", &id.to_string()));
+        keys.sort_unstable();
+        Self(keys)
+    }
+
     /// Keeps two programs from giving out one name at once.
     pub(crate) fn of_names(slug: &Slug, schema: &SchemaName, domains: &[Domain]) -> Self {
         let mut keys = vec![key("slug", slug.as_str()), key("schema", schema.as_str())];

@@ -7,7 +7,8 @@ use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 use super::TenantTx;
-use super::open::{Fault, Open};
+use super::fault::Fault;
+use super::open::Open;
 use crate::error::{Error, ErrorKind};
 use crate::rows::Rows;
 use crate::sql::Write;

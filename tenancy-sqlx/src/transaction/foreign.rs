@@ -138,9 +138,8 @@ fn is_target(before: &[Token<'_>]) -> bool {
     };
     let back = if word(1) == "only" { 2 } else { 1 };
     match word(back).as_str() {
-        "into" => true,
-        // Not `FOR UPDATE`, `ON UPDATE` or `DO UPDATE`, after which no table's name comes.
-        "update" | "truncate" => true,
+        // After `FOR UPDATE`, `ON UPDATE` or `DO UPDATE` no table's name comes.
+        "into" | "update" | "truncate" => true,
         "from" => word(back + 1) == "delete",
         "table" => matches!(word(back + 1).as_str(), "truncate" | "lock"),
         _ => false,

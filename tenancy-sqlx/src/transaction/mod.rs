@@ -1,6 +1,8 @@
 //! Transactions of every kind: what is not committed is rolled back, and no connection goes back
 //! to its pool before that is proved.
 
+mod fault;
+mod level;
 mod open;
 
 mod shared;
@@ -22,5 +24,9 @@ pub use scoped::{Scope, ScopedTx};
 pub use shared::SharedTx;
 pub use tenant::TenantTx;
 
+#[cfg(feature = "axum")]
+pub(crate) use lease::Home;
 pub(crate) use open::Open;
+#[cfg(feature = "axum")]
+pub(crate) use repeat::kept;
 pub(crate) use repeat::repeat;

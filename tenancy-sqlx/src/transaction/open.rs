@@ -1,13 +1,13 @@
 //! What every kind of transaction has: its connection, its health and its savepoints.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row};
 use tenancy_core::TenantContext;
 
+use super::fault::Fault;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
@@ -50,13 +50,6 @@ pub(crate) struct Open {
     repeatable: bool,
 }
 
-/// What failed, before or at the server.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    Ours(Error),
-    Driver(sqlx::Error),
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Health {
     /// Every statement so far was answered with success.
@@ -89,6 +82,12 @@ impl Open {
             Ok(()) => Ok(self),
             Err(fault) => Err(self.named(fault.into())),
         }
+    }
+
+    /// Notes a savepoint that is left without an end; the next statement undoes it first.
+    pub(super) fn leave(&mut self, level: u32) {
+        let outermost = self.left.map_or(level, |left| left.min(level));
+        self.left = Some(outermost);
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
@@ -230,14 +229,20 @@ impl Open {
 
     /// Undoes the savepoints that were left without an end.
     async fn undo_left(&mut self) -> Result<(), Fault> {
-        let Some(level) = self.left.take() else {
-            return Ok(());
-        };
-        self.undo(level).await
+        match self.left {
+            Some(level) => self.undo(level).await,
+            None => Ok(()),
+        }
     }
 
     /// Rolls back to a savepoint and forgets it, with all within.
-    async fn undo(&mut self, level: u32) -> Result<(), Fault> {
+    ///
+    /// That heals a failure; it does not bring back the answer of a statement that was cut off.
+    pub(super) async fn undo(&mut self, level: u32) -> Result<(), Fault> {
+        if self.health == Health::CutOff {
+            self.check()?;
+        }
+        self.left = None;
         self.health = Health::CutOff;
         let message =
             format!("ROLLBACK TO SAVEPOINT tenancy_{level}; RELEASE SAVEPOINT tenancy_{level}");
@@ -264,7 +269,7 @@ impl Open {
         Ok(level)
     }
 
-    async fn release(&mut self, level: u32) -> Result<(), Error> {
+    pub(super) async fn release(&mut self, level: u32) -> Result<(), Error> {
         if let Err(fault) = self.start().await {
             return Err(self.named(fault.into()));
         }
@@ -275,7 +280,7 @@ impl Open {
         Ok(())
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
         if self.guard.is_none() {
             return Ok(());
         }
@@ -291,7 +296,7 @@ impl Open {
         }
     }
 
-    async fn rollback(&mut self) -> Result<(), Error> {
+    pub(super) async fn rollback(&mut self) -> Result<(), Error> {
         let Some(guard) = &mut self.guard else {
             return Ok(());
         };
@@ -397,7 +402,9 @@ const COMMITTED: usize = 3;
 
 /// Whether it is the proof of [`prove_scope_and_commit`] that failed, its second statement.
 fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     done == 1 && code.is_some_and(|code| code == "22012")
 }
 
@@ -422,130 +429,5 @@ impl fmt::Debug for Open {
             .field("health", &self.health)
             .field("savepoints", &self.levels)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Ours(error) => error,
-            Fault::Driver(error) => error.into(),
-        }
-    }
-}
-
-impl From<Fault> for sqlx::Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Ours(error) => error.into(),
-            Fault::Driver(error) => error,
-        }
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
-    }
-}
-
-impl From<sqlx::Error> for Fault {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Driver(error)
-    }
-}
-
-/// A whole transaction, or a savepoint in one; what is left without an end is undone.
-pub(crate) struct Level<'t> {
-    hold: Hold<'t>,
-    /// Zero for the whole transaction.
-    level: u32,
-    ended: bool,
-}
-
-enum Hold<'t> {
-    Owned(Box<Open>),
-    Borrowed(&'t mut Open),
-}
-
-impl Level<'static> {
-    pub(crate) fn whole(open: Open) -> Self {
-        Self {
-            hold: Hold::Owned(Box::new(open)),
-            level: 0,
-            ended: false,
-        }
-    }
-}
-
-impl Level<'_> {
-    /// Makes a savepoint; it is part of this level until it ends.
-    pub(crate) async fn begin(&mut self) -> Result<Level<'_>, Error> {
-        let level = self.save().await?;
-        Ok(Level {
-            hold: Hold::Borrowed(self),
-            level,
-            ended: false,
-        })
-    }
-
-    pub(crate) async fn commit(mut self) -> Result<(), Error> {
-        match self.level {
-            0 => self.commit_whole().await,
-            level => {
-                self.release(level).await?;
-                self.ended = true;
-                Ok(())
-            }
-        }
-    }
-
-    async fn commit_whole(&mut self) -> Result<(), Error> {
-        self.deref_mut().commit().await
-    }
-
-    pub(crate) async fn rollback(mut self) -> Result<(), Error> {
-        match self.level {
-            0 => self.deref_mut().rollback().await,
-            level => {
-                if self.health == Health::CutOff {
-                    self.check().map_err(|error| self.named(error))?;
-                }
-                self.left = None;
-                let undone = self.undo(level).await;
-                self.ended = undone.is_ok();
-                undone.map_err(|fault| self.named(fault.into()))
-            }
-        }
-    }
-}
-
-impl Deref for Level<'_> {
-    type Target = Open;
-
-    fn deref(&self) -> &Open {
-        match &self.hold {
-            Hold::Owned(open) => open,
-            Hold::Borrowed(open) => open,
-        }
-    }
-}
-
-impl DerefMut for Level<'_> {
-    fn deref_mut(&mut self) -> &mut Open {
-        match &mut self.hold {
-            Hold::Owned(open) => open,
-            Hold::Borrowed(open) => open,
-        }
-    }
-}
-
-impl Drop for Level<'_> {
-    fn drop(&mut self) {
-        if self.level > 0 && !self.ended {
-            let level = self.level;
-            let outermost = self.left.map_or(level, |left| left.min(level));
-            self.left = Some(outermost);
-        }
     }
 }

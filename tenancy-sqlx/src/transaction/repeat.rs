@@ -1,7 +1,7 @@
 //! A transaction as a closure that may be run again.
 
 use super::lease::{Home, Lease};
-use super::open::Level;
+use super::level::Level;
 use crate::error::{Error, ErrorKind};
 
 /// How often a transaction is run before its conflict with others is the caller's to handle.

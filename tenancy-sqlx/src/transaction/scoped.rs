@@ -9,8 +9,10 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlStr};
 use tenancy_core::TenantContext;
 
+use super::fault::Fault;
 use super::foreign;
-use super::open::{Fault, Level, Open, Opening};
+use super::level::Level;
+use super::open::{Open, Opening};
 use super::repeat::Whole;
 use crate::db::TenantDb;
 use crate::error::Error;
@@ -70,6 +72,10 @@ impl ScopedTx<'static> {
 
 impl ScopedTx<'_> {
     /// The tenant whose rows these are.
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "the transaction is opened with its context"
+    )]
     pub fn context(&self) -> &TenantContext {
         let tenant = self.level.tenant();
         tenant.expect("a tenant's transaction is opened with its context")

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Decode, FromRow, Type};
 
-use super::open::{Level, Open, Opening};
+use super::level::Level;
+use super::open::{Open, Opening};
 use super::repeat::Whole;
 use crate::error::Error;
 use crate::query::{Execute, Query, Target};

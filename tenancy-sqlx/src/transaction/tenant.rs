@@ -7,7 +7,8 @@ use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Decode, FromRow, Type};
 use tenancy_core::TenantContext;
 
-use super::open::{Level, Open, Opening};
+use super::level::Level;
+use super::open::{Open, Opening};
 use super::repeat::Whole;
 use crate::db::TenantDb;
 use crate::error::Error;
@@ -59,6 +60,12 @@ impl TenantTx<'static, Write> {
         let open = Open::new(db.source(), Opening::Write).begun().await?;
         Ok(Self::at(Level::whole(open)))
     }
+
+    /// A transaction that begins with its first statement.
+    #[cfg(feature = "axum")]
+    pub(crate) fn lazy(db: &TenantDb) -> Self {
+        Self::at(Level::whole(Open::new(db.source(), Opening::Write)))
+    }
 }
 
 impl TenantTx<'static, Read> {
@@ -77,6 +84,10 @@ impl<'t, A> TenantTx<'t, A> {
     }
 
     /// The tenant whose rows these are.
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "the transaction is opened with its context"
+    )]
     pub fn context(&self) -> &TenantContext {
         let tenant = self.level.tenant();
         tenant.expect("a tenant's transaction is opened with its context")

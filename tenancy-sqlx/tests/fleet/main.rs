@@ -7,9 +7,15 @@
 )]
 
 mod proxy;
+mod recorder;
 mod support;
 
 mod append;
 mod migrate;
 mod provision;
+mod purge;
+mod rename;
+mod reuse;
 mod store;
+mod suspension;
+mod validator;

@@ -7,6 +7,8 @@ mod program;
 mod aborts;
 mod blog;
 mod commands;
+mod containers;
 mod demo;
 mod isolation;
 mod pages;
+mod settings;

@@ -19,16 +19,17 @@ use crate::names::is_reserved;
 use crate::side::{Owner, Side};
 use crate::source::Source;
 use crate::statement::Place;
-use crate::{Kind, Refusal, Statement};
+use crate::{Allowed, Kind, Refusal, Statement};
 
 type Checked = Result<(), Refusal>;
 
 /// Reads one statement that names its schemas itself.
-pub(crate) fn statement(sql: &str, side: Side) -> Result<Statement, Refusal> {
-    let source = Source::read(sql, side)?;
+pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Statement, Refusal> {
+    let source = Source::read(sql, side, allowed)?;
     let parameters = source.parameters()?;
     let mut raw = Raw {
         side,
+        allowed,
         tokens: &source.tokens,
         length: sql.len(),
         ctes: Vec::new(),
@@ -50,6 +51,7 @@ pub(crate) fn statement(sql: &str, side: Side) -> Result<Statement, Refusal> {
 
 struct Raw<'s, 'a> {
     side: Side,
+    allowed: &'s Allowed,
     tokens: &'s [Token<'a>],
     length: usize,
     /// CTEs and the tokens among which each is in sight.

@@ -49,7 +49,11 @@ impl Raw<'_, '_> {
             // A type before a string, which is checked with the string.
             CATALOG | EXTENSIONS if !called && self.is_text(at + 3) => Ok(()),
             CATALOG | EXTENSIONS if at > 0 && self.word(at - 1, "collate") => Ok(()),
-            EXTENSIONS if called && allow::extension_function(&name) => self.dictionary(at + 2),
+            EXTENSIONS if called && self.allowed.function(&name) => self.dictionary(at + 2),
+            EXTENSIONS if called => {
+                let (reason, help) = allow::unlisted_in_extensions(&name);
+                self.refuse(at, reason, help)
+            }
             CATALOG | EXTENSIONS => self.may_not_stand(at, &schema, &name),
             other if called => match self.side.function(other) {
                 Ok(owner) => {

@@ -95,8 +95,12 @@ impl Walk<'_, '_> {
         let token = self.source.name(schema)?;
         match name_of(schema).as_str() {
             CATALOG if allow::function(&called) => {}
-            EXTENSIONS if allow::extension_function(&called) => {}
-            CATALOG | EXTENSIONS => {
+            EXTENSIONS if self.source.allowed.function(&called) => {}
+            EXTENSIONS => {
+                let (reason, help) = allow::unlisted_in_extensions(&called);
+                return Err(Refusal::new(token.start..span.end, reason, help));
+            }
+            CATALOG => {
                 return Err(self.not_listed(token.start..span.end, &format!("{name}")));
             }
             other => {

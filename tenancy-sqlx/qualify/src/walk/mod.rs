@@ -26,7 +26,7 @@ use crate::names::{fold, is_reserved};
 use crate::side::{Owner, Side, Use};
 use crate::source::Source;
 use crate::statement::Place;
-use crate::{Kind, Refusal, Statement};
+use crate::{Allowed, Kind, Refusal, Statement};
 
 type Walked = Result<(), Refusal>;
 
@@ -36,8 +36,8 @@ const DEEP: usize = 50;
 const STACK: usize = 64 * 1024 * 1024;
 
 /// Reads and walks one statement.
-pub(crate) fn statement(sql: &str, side: Side) -> Result<Statement, Refusal> {
-    let source = Source::read(sql, side)?;
+pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Statement, Refusal> {
+    let source = Source::read(sql, side, allowed)?;
     if source.depth <= DEEP {
         return read(&source);
     }
@@ -329,7 +329,7 @@ mod tests {
             "INSERT INTO blogs (id) VALUES (1)",
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM blogs)",
         ] {
-            let source = Source::read(sql, Side::Tenant).expect("a text");
+            let source = Source::read(sql, Side::Tenant, &crate::LISTED).expect("a text");
             let trees = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("a statement");
             let idle = Walk::new(&source);
             assert!(idle.all_relations_were_handled(&trees[0]).is_err(), "{sql}");

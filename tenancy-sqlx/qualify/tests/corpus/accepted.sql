@@ -361,7 +361,7 @@ SELECT pg_catalog.lower(title) FROM blogs ORDER BY 1
 SELECT extensions.similarity(title, 'Bird') FROM blogs ORDER BY 1
 ;;
 -- extension type
-SELECT title FROM blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+SELECT title FROM blogs WHERE title::extensions.citext OPERATOR(extensions.=) 'alpha'::extensions.citext
 ;;
 -- extension operator
 SELECT title FROM blogs WHERE title OPERATOR(extensions.%) 'Alpha' ORDER BY 1
@@ -512,7 +512,7 @@ SELECT tenant.shout(title) FROM tenant.blogs ORDER BY 1
 ;;
 -- raw: extensions
 -- raw
-SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext OPERATOR(extensions.=) 'alpha' ORDER BY 1
 ;;
 -- raw: expressions with from
 -- raw
@@ -528,7 +528,7 @@ SELECT n.id, (SELECT n.id FROM blogs n LIMIT 1) FROM unnest(ARRAY[1]) AS n(id)
 SELECT j.name FROM (authors a CROSS JOIN (SELECT 1 AS one) AS o) AS j ORDER BY 1
 ;;
 -- configurations
-SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=3'), jsonb_to_tsvector(data, '["all"]') FROM blogs ORDER BY id
+SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=9, MinWords=1'), jsonb_to_tsvector(data, '["all"]') FROM blogs ORDER BY id
 ;;
 -- configurations of parameters
 -- bind: 'hello'
@@ -555,7 +555,7 @@ SELECT r.a, r.b FROM jsonb_to_recordset('[]'::jsonb) AS r(a numeric(10, 2), b te
 ;;
 -- raw: configurations
 -- raw
-SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=3'), to_tsvector(body) FROM tenant.blogs ORDER BY id
+SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=9, MinWords=1'), to_tsvector(body) FROM tenant.blogs ORDER BY id
 ;;
 -- raw: insert with alias
 -- raw

@@ -466,7 +466,7 @@ SELECT extensions.similarity(title, 'Bird') FROM "t1".blogs ORDER BY 1
 ;;
 -- extension type
 -- Read [blogs] 0
-SELECT title FROM "t1".blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+SELECT title FROM "t1".blogs WHERE title::extensions.citext OPERATOR(extensions.=) 'alpha'::extensions.citext
 ;;
 -- extension operator
 -- Read [blogs] 0
@@ -640,7 +640,7 @@ SELECT "t1".shout(title) FROM "t1".blogs ORDER BY 1
 ;;
 -- raw: extensions
 -- Read [blogs] 0
-SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext OPERATOR(extensions.=) 'alpha' ORDER BY 1
 ;;
 -- raw: expressions with from
 -- Read [blogs] 0
@@ -660,7 +660,7 @@ SELECT j.name FROM ("t1".authors a CROSS JOIN (SELECT 1 AS one) AS o) AS j ORDER
 ;;
 -- configurations
 -- Read [blogs] 0
-SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=3'), jsonb_to_tsvector(data, '["all"]') FROM "t1".blogs ORDER BY id
+SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=9, MinWords=1'), jsonb_to_tsvector(data, '["all"]') FROM "t1".blogs ORDER BY id
 ;;
 -- configurations of parameters
 -- Read [] 1
@@ -689,7 +689,7 @@ SELECT r.a, r.b FROM jsonb_to_recordset('[]'::jsonb) AS r(a numeric(10, 2), b te
 ;;
 -- raw: configurations
 -- Read [blogs] 0
-SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=3'), to_tsvector(body) FROM "t1".blogs ORDER BY id
+SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=9, MinWords=1'), to_tsvector(body) FROM "t1".blogs ORDER BY id
 ;;
 -- raw: insert with alias
 -- Write [blogs ratings] 0

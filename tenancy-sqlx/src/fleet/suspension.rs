@@ -1,0 +1,87 @@
+//! Stops a tenant without losing anything, and lets it serve again.
+
+use tenancy_core::{Slug, Status, Tenant};
+
+use super::Fleet;
+use super::life::{Life, failed};
+use crate::error::{Error, ErrorKind};
+
+impl Fleet {
+    /// Stops a tenant and keeps everything: no context of it can be made from now on, and then
+    /// each resource is told, the last registered first.
+    ///
+    /// Other programs are told at once. Requests that had their context before run to their end.
+    /// A tenant that is suspended already stays so and its resources are told again: that is how
+    /// one that failed is repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant,
+    /// [`ErrorKind::Conflict`] when it is neither active nor in maintenance, and whatever a
+    /// resource fails with; the message names it, and the tenant is suspended by then.
+    pub async fn suspend(&self, slug: &Slug) -> Result<Tenant, Error> {
+        let mut life = self.enter_life(slug).await?;
+        let result = self.suspend_in(&mut life).await;
+        let result = result.map(|()| life.tenant.clone());
+        life.finish(result.map_err(|error| error.while_doing(format!("suspending tenant {slug}"))))
+            .await
+    }
+
+    /// Lets a suspended tenant serve again, once each resource is ready in order of registration.
+    ///
+    /// Other programs are told at once. A tenant that is active stays so, and nothing is called.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant,
+    /// [`ErrorKind::Conflict`] when it is not suspended, and whatever a resource fails with; the
+    /// message names it, the tenant stays suspended, and the same call may be repeated.
+    pub async fn resume(&self, slug: &Slug) -> Result<Tenant, Error> {
+        let mut life = self.enter_life(slug).await?;
+        let result = self.resume_in(&mut life).await;
+        let result = result.map(|()| life.tenant.clone());
+        life.finish(result.map_err(|error| error.while_doing(format!("resuming tenant {slug}"))))
+            .await
+    }
+
+    async fn suspend_in(&self, life: &mut Life) -> Result<(), Error> {
+        match life.tenant.status() {
+            // Serving ends first, so that no resource is stopped under a request.
+            Status::Active | Status::Maintenance => life.step(Status::Suspended).await?,
+            Status::Suspended => {}
+            status => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("it is {status}: only a tenant that is active can be suspended"),
+                ));
+            }
+        }
+        for resource in self.resources.iter().rev() {
+            resource
+                .suspend(&life.tenant)
+                .await
+                .map_err(|error| failed(&**resource, error))?;
+        }
+        Ok(())
+    }
+
+    async fn resume_in(&self, life: &mut Life) -> Result<(), Error> {
+        match life.tenant.status() {
+            Status::Active => return Ok(()),
+            Status::Suspended => {}
+            status => {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("it is {status}: only a tenant that is suspended can be resumed"),
+                ));
+            }
+        }
+        for resource in &self.resources {
+            resource
+                .resume(&life.tenant)
+                .await
+                .map_err(|error| failed(&**resource, error))?;
+        }
+        life.step(Status::Active).await
+    }
+}
