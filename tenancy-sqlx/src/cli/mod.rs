@@ -28,11 +28,19 @@
     reason = "commands talk to a terminal"
 )]
 
-mod django;
+mod output;
+
 mod domain;
 mod migrate;
-mod output;
+mod new_migration;
+mod psql;
 mod tenant;
+
+mod each;
+
+mod django;
+
+use std::path::Path;
 
 use clap::{CommandFactory, Subcommand};
 
@@ -44,7 +52,7 @@ use crate::{Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum FleetCommand {
-    /// Make, list and show tenants.
+    /// Make, list, show, stop, rename and purge tenants.
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
     /// Give tenants domains.
@@ -52,12 +60,33 @@ pub enum FleetCommand {
     Domain(domain::DomainCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(migrate::Migrate),
+    /// Run one of these commands for one tenant or for each.
+    #[command(after_help = each::EXAMPLES)]
+    Run(each::Run),
     /// Make a tenant, as django-tenants spells it.
     #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
     CreateTenant(django::CreateTenant),
     /// Migrate shared and tenant tables, as django-tenants spells it.
     #[command(name = "migrate_schemas", after_help = django::MIGRATE_EXAMPLES)]
     MigrateSchemas(django::MigrateSchemas),
+    /// Write the next numbered migration file, as Django spells it.
+    #[command(name = "makemigrations")]
+    MakeMigrations(new_migration::NewMigration),
+    /// Open psql on a tenant's tables, as Django spells it.
+    #[command(after_help = django::SHELL_EXAMPLES)]
+    Shell(django::Shell),
+    /// Run a command for one tenant, as django-tenants spells it.
+    #[command(
+        name = "tenant_command",
+        after_help = "Example:\n  tenant_command migrate --schema=tenant1"
+    )]
+    TenantCommand(django::TenantCommandWords),
+    /// Run a command for each tenant, as django-tenants spells it.
+    #[command(
+        name = "all_tenants_command",
+        after_help = "Example:\n  all_tenants_command domain list"
+    )]
+    AllTenantsCommand(django::AllTenantsCommand),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
@@ -78,11 +107,27 @@ impl FleetCommand {
                 clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
                 Some(Exit::Done)
             }
+            Self::MakeMigrations(words) => Some(words.run(output)),
+            Self::Migrate(words) => words.as_new().map(|words| words.run(output)),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
             _ => None,
         }
+    }
+
+    /// Says where the program's migration files are, for the commands that write one.
+    #[must_use]
+    pub fn migrations_in(mut self, folder: &Path) -> Self {
+        let words = match &mut self {
+            Self::MakeMigrations(words) => Some(words),
+            Self::Migrate(words) => words.as_new_mut(),
+            _ => None,
+        };
+        if let Some(words) = words {
+            words.default_dir(folder);
+        }
+        self
     }
 
     /// Runs the command on `fleet`.
@@ -95,8 +140,13 @@ impl FleetCommand {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
+            Self::Run(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
+            Self::MakeMigrations(words) => Ok(words.run(output)),
+            Self::Shell(command) => command.run(fleet, output).await,
+            Self::TenantCommand(command) => command.run(fleet, output).await,
+            Self::AllTenantsCommand(command) => command.run(fleet, output).await,
             // This was answered before a database was looked for.
             Self::Completions { .. } => Ok(Exit::Done),
         }

@@ -9,4 +9,5 @@ mod blog;
 mod commands;
 mod demo;
 mod isolation;
+mod lifecycle;
 mod pages;
