@@ -60,7 +60,7 @@ pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Stat
 
 /// What a statement on rows begins with, besides a parenthesis.
 const FIRST: &[&str] = &[
-    "delete", "insert", "merge", "select", "table", "update", "values", "with",
+    "delete", "insert", "merge", "select", "update", "values", "with",
 ];
 
 fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
@@ -69,6 +69,9 @@ fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
         .first()
         .filter(|first| !first.is(b'(') && !FIRST.iter().any(|word| first.is_word(word)));
     if let Some(first) = first {
+        if first.is_word("table") {
+            return Err(every_column(first.span()));
+        }
         let (reason, help) = no_rows(source.side);
         return Err(Refusal::new(first.span(), reason, help));
     }
@@ -292,6 +295,14 @@ fn name_of(ident: &Ident) -> String {
         None => fold(&ident.value),
         Some(_) => ident.value.clone(),
     }
+}
+
+fn every_column(span: Range<usize>) -> Refusal {
+    Refusal::new(
+        span,
+        "TABLE x returns every column",
+        "write SELECT with the columns that are needed",
+    )
 }
 
 fn no_rows(side: Side) -> (String, &'static str) {
