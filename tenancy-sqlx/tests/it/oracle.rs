@@ -175,9 +175,9 @@ impl Stage {
         self.simple(&format!("SAVEPOINT run; SET LOCAL search_path TO {path}"))
             .await;
         let outcome = self.outcome_inside(sql, bound).await;
-        self.simple("ROLLBACK TO run; DEALLOCATE PREPARE statement")
-            .await;
+        self.simple("ROLLBACK TO run").await;
         self.connection.clear_cached_statements().await.unwrap();
+        self.simple("DEALLOCATE ALL").await;
         outcome.map_err(|error| error.to_string())
     }
 
