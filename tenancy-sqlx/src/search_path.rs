@@ -38,6 +38,14 @@ pub(crate) fn empty_login_path(role: &str, database: &str) -> String {
     format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = ''")
 }
 
+/// What a terminal's session begins with, in a program of PostgreSQL's own that takes options from
+/// the environment: a tenant's schema, or without one what all share.
+#[cfg(feature = "cli")]
+pub(crate) fn startup_option(schema: Option<&SchemaName>) -> String {
+    let first = schema.map_or("public", SchemaName::as_str);
+    format!("-c search_path={first},extensions,pg_temp")
+}
+
 /// Asks for the statements that bind the routines of the schema `to`, which was called `from`, to
 /// its present name. The names need no escaping, for they are what [`SchemaName`] allows.
 pub(crate) fn rebind_routines(from: &SchemaName, to: &SchemaName) -> String {
