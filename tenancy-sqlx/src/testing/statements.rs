@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use tenancy_core::SchemaName;
-use tenancy_qualify::Refusal;
+use tenancy_qualify::{Allowed, Refusal};
 
 use super::excerpt;
 use super::fault::{StatementFault, StatementFaults};
@@ -98,9 +98,9 @@ impl Statements {
             let message = format!("the database does not answer: {error}");
             StatementFaults::nothing(&self.root, message)
         };
-        let files = self
-            .files()
-            .map_err(|message| StatementFaults::nothing(&self.root, message))?;
+        let cannot = |message| StatementFaults::nothing(&self.root, message);
+        let files = self.files().map_err(cannot)?;
+        let allowed = self.allowed().map_err(cannot)?;
         let mut guard = db.source().database.checkout().await.map_err(stopped)?;
         for file in files {
             let (source, contents) = match self.read(&file) {
@@ -115,7 +115,7 @@ impl Statements {
             checked.unseen.extend(contents.unseen);
             for found in contents.found {
                 let schema = db.context().schema();
-                match prepare(guard.begin_work(), &found, schema).await {
+                match prepare(guard.begin_work(), &found, &allowed, schema).await {
                     Ok(()) => {}
                     Err(Failure::Fault(fault)) => faults.push(fault.shown_in(&source)),
                     Err(Failure::Connection(error)) => {
@@ -182,6 +182,15 @@ impl Statements {
         Ok(files)
     }
 
+    /// What the crate adds to the macros' lists.
+    fn allowed(&self) -> Result<Allowed, String> {
+        match fs::read_to_string(self.root.join("tenancy.toml")) {
+            Ok(text) => Allowed::parse(&text).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Allowed::none()),
+            Err(error) => Err(format!("tenancy.toml: {error}")),
+        }
+    }
+
     fn read(&self, file: &Path) -> Result<(String, source::Contents), Box<StatementFault>> {
         let source = fs::read_to_string(self.root.join(file)).map_err(|error| {
             let message = format!("{}: {error}", file.display());
@@ -213,10 +222,12 @@ enum Failure {
 async fn prepare(
     connection: &mut PgConnection,
     found: &Found,
+    allowed: &Allowed,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
     let sql = &found.text.value;
-    let parts = parts(found).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
+    let parts =
+        parts(found, allowed).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
     let text = parts.join(&schema.quoted());
     let Err(error) = connection.prepare(AssertSqlSafe(text).into_sql_str()).await else {
         return Ok(());
@@ -232,13 +243,13 @@ async fn prepare(
 }
 
 /// Reads the statement as its macro does; the schema goes between the parts.
-fn parts(found: &Found) -> Result<Vec<String>, Refusal> {
+fn parts(found: &Found, allowed: &Allowed) -> Result<Vec<String>, Refusal> {
     let sql = &found.text.value;
     let statement = match (found.door, found.form) {
-        (Door::Tenant, Form::Parsed) => tenancy_qualify::tenant(sql)?,
-        (Door::Tenant, Form::Raw) => tenancy_qualify::tenant_raw(sql)?,
-        (Door::Shared, Form::Parsed) => tenancy_qualify::shared(sql)?,
-        (Door::Shared, Form::Raw) => tenancy_qualify::shared_raw(sql)?,
+        (Door::Tenant, Form::Parsed) => allowed.tenant(sql)?,
+        (Door::Tenant, Form::Raw) => allowed.tenant_raw(sql)?,
+        (Door::Shared, Form::Parsed) => allowed.shared(sql)?,
+        (Door::Shared, Form::Raw) => allowed.shared_raw(sql)?,
     };
     Ok(statement.parts().to_vec())
 }
