@@ -347,7 +347,7 @@ fn mutated(source: &str, other: &str, lots: &mut Lots) -> String {
                 let to = (from + 1 + below(12)).min(others.len());
                 words.splice(at..at, others[from..to].iter().cloned());
             }
-            _ => words[at] = PIECES[below(PIECES.len())].to_owned(),
+            _ => PIECES[below(PIECES.len())].clone_into(&mut words[at]),
         }
         if words.is_empty() {
             break;
@@ -532,6 +532,7 @@ fn without_strings(text: &str) -> String {
 }
 
 /// Reads, plans and counts; the floors keep the test from turning empty.
+#[allow(clippy::print_stdout, reason = "it says how much was tried")]
 async fn all_stay_inside(
     texts: impl Iterator<Item = String>,
     accepted_floor: u32,

@@ -112,7 +112,9 @@ impl Stage {
         let mut connection = database.superuser().await;
         let mut setup = "CREATE SCHEMA IF NOT EXISTS extensions;".to_owned();
         for schema in [TENANT].iter().chain(&POISONED) {
-            setup += &format!("CREATE SCHEMA IF NOT EXISTS {schema};");
+            setup += "CREATE SCHEMA IF NOT EXISTS ";
+            setup += schema;
+            setup += ";";
             setup += &tables(schema);
             setup += &rows(schema);
         }
