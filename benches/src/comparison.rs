@@ -23,6 +23,11 @@ impl Comparison {
         }
     }
 
+    /// What is compared.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// Adds a round: the side under test, then the floor.
     pub fn add(&mut self, side: f64, floor: f64) {
         self.rounds.push((side, floor));

@@ -11,7 +11,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub const TASKS: u64 = 16;
 
 /// How long to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Rounds, each of which measures both sides once.
     pub rounds: usize,
@@ -19,24 +19,36 @@ pub struct Plan {
     pub slice: Duration,
     /// How long each side runs before the first round that counts.
     pub warm_up: Duration,
+    /// What the names of the rows to measure have in them.
+    pub only: String,
 }
 
 impl Plan {
-    /// A plan by the command line: short with `--quick`.
-    pub fn from_args() -> Self {
-        if std::env::args().any(|arg| arg == "--quick") {
-            Self {
-                rounds: 3,
-                slice: Duration::from_millis(200),
-                warm_up: Duration::from_millis(400),
-            }
-        } else {
-            Self {
-                rounds: 9,
-                slice: Duration::from_millis(1200),
-                warm_up: Duration::from_secs(2),
+    /// A plan by the command line: short with `--quick`, and of some rows with `--only TEXT`.
+    ///
+    /// # Errors
+    ///
+    /// For other words.
+    pub fn from_args() -> Result<Self, Failure> {
+        let mut plan = Self {
+            rounds: 9,
+            slice: Duration::from_millis(1200),
+            warm_up: Duration::from_secs(2),
+            only: String::new(),
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            match (&*word, words.len()) {
+                ("--quick", _) => {
+                    plan.rounds = 3;
+                    plan.slice = Duration::from_millis(200);
+                    plan.warm_up = Duration::from_millis(400);
+                }
+                ("--only", 1..) => plan.only = words.next().unwrap_or_default(),
+                _ => return Err(format!("{word} is no word: use --quick, --only TEXT").into()),
             }
         }
+        Ok(plan)
     }
 }
 

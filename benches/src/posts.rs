@@ -41,6 +41,8 @@ pub struct Posts {
     /// The floor: as many connections that keep as many statements, without the ping that sqlx
     /// sends before each use.
     pub plain: PgPool,
+    /// The same again for every tenant's texts, so that the floor's servers know one table only.
+    pub all_texts: PgPool,
     /// The tenants in order.
     pub tenants: Arc<[TenantContext]>,
     test: TestDatabase,
@@ -91,14 +93,14 @@ impl Posts {
         let settings = PoolSettings::default()
             .max_connections(CONNECTIONS)
             .statement_cache_capacity(STATEMENTS);
-        let plain = PgPoolOptions::new()
+        let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .test_before_acquire(false)
-            .connect_with(app.clone().statement_cache_capacity(STATEMENTS))
-            .await?;
+            .test_before_acquire(false);
+        let options = app.clone().statement_cache_capacity(STATEMENTS);
         Ok(Self {
             database: Database::connect(app, settings).await?,
-            plain,
+            plain: pool.clone().connect_with(options.clone()).await?,
+            all_texts: pool.connect_with(options).await?,
             tenants: tenants.into(),
             test,
         })
@@ -108,6 +110,7 @@ impl Posts {
     pub async fn drop_all(self) {
         self.database.close().await;
         self.plain.close().await;
+        self.all_texts.close().await;
         self.test.drop_database().await;
     }
 }

@@ -99,7 +99,8 @@ impl Server {
         let schema = self.schema;
         self.ask(path, slice, move |n, expected| {
             use std::fmt::Write as _;
-            let (id, tenant) = (posts::row_of(n), posts::tenant_of(n));
+            let tenant = posts::tenant_of(n);
+            let id = posts::row_of(n);
             let open = if rows == Rows::List { "[" } else { "" };
             let _ = write!(expected, "{open}{{\"id\":{id},\"title\":\"");
             let _ = match schema {

@@ -7,7 +7,7 @@ use tenancy_benches::{Comparison, Failure, Plan, Posts, report};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let plan = Plan::from_args();
+    let plan = Plan::from_args()?;
     let posts = Posts::make().await?;
     let tenants = Server::with_tenants(&posts).await?;
     let plain = Server::plain(&posts).await?;
@@ -21,19 +21,22 @@ async fn main() -> Result<(), Failure> {
         "door only: one row by key, floor with the same 100 texts",
         "door only: a list of 20 rows, floor with the same 100 texts",
     ];
-    let mut comparisons = names.map(Comparison::new);
+    let mut comparisons: Vec<(usize, Comparison)> = (0..)
+        .zip(names.map(Comparison::new))
+        .filter(|(_, comparison)| comparison.name().contains(&plan.only))
+        .collect();
     // The first round warms connections and statements up and is not counted.
     for round in 0..=plan.rounds {
         let slice = if round == 0 { plan.warm_up } else { plan.slice };
-        for (row, comparison) in comparisons.iter_mut().enumerate() {
-            let side = async || match row {
+        for (row, comparison) in &mut comparisons {
+            let side = async || match *row {
                 0 => tenants.rows(Rows::One, slice).await,
                 1 => tenants.rows(Rows::List, slice).await,
                 2 => tenants.nothing(slice).await,
                 3 | 5 => door::tenants(&posts, Rows::One, slice).await,
                 _ => door::tenants(&posts, Rows::List, slice).await,
             };
-            let floor = async || match row {
+            let floor = async || match *row {
                 0 => plain.rows(Rows::One, slice).await,
                 1 => plain.rows(Rows::List, slice).await,
                 2 => plain.nothing(slice).await,
@@ -55,6 +58,7 @@ async fn main() -> Result<(), Failure> {
             }
         }
     }
+    let comparisons: Vec<Comparison> = comparisons.into_iter().map(|(_, found)| found).collect();
     report("hotpath", &comparisons)?;
     drop((tenants, plain));
     posts.drop_all().await;
