@@ -13,3 +13,4 @@ mod isolation;
 mod lifecycle;
 mod pages;
 mod settings;
+mod statements;
