@@ -7,10 +7,13 @@ use sqlx::{ConnectOptions, Connection};
 use tenancy_core::TenantContext;
 
 use crate::db::TenantDb;
+#[cfg(feature = "dynamic")]
+use crate::dynamic::DynamicTexts;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::login;
 use crate::settings::PoolSettings;
+use crate::shared::SharedDb;
 use crate::text_cache::TextCache;
 
 /// The application's side of one PostgreSQL database: a pool whose connections belong to no
@@ -40,6 +43,8 @@ pub struct Database {
 #[derive(Debug)]
 struct Shared {
     texts: TextCache,
+    #[cfg(feature = "dynamic")]
+    dynamic_texts: DynamicTexts,
     /// Why the last new connection was refused; the pool itself only says that none came in time.
     refusal: Mutex<Option<String>>,
 }
@@ -151,9 +156,32 @@ impl Database {
         Ok(Self { pool, shared })
     }
 
+    /// Lets statements composed at run time name what `tenancy.toml` adds, as the macros do; the
+    /// first call counts.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Database, Error, PoolSettings, allowed};
+    /// # async fn example(url: &str) -> Result<(), Error> {
+    /// let database = Database::connect_url(url, PoolSettings::default()).await?;
+    /// let database = database.allow(allowed!());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "dynamic")]
+    #[must_use]
+    pub fn allow(self, allowed: &'static tenancy_qualify::Allowed) -> Self {
+        self.shared.dynamic_texts.allow(allowed);
+        self
+    }
+
     /// The rows of the tenant of `context`, and of nobody else.
     pub fn tenant(&self, context: &TenantContext) -> TenantDb {
         TenantDb::new(self.clone(), context.clone())
+    }
+
+    /// The tables that are no tenant's: the application's own, and what it publishes to all.
+    pub fn shared(&self) -> SharedDb {
+        SharedDb::new(self.clone())
     }
 
     /// Asks the server for an answer, for health checks.
@@ -179,6 +207,11 @@ impl Database {
         &self.shared.texts
     }
 
+    #[cfg(feature = "dynamic")]
+    pub(crate) fn dynamic_texts(&self) -> &DynamicTexts {
+        &self.shared.dynamic_texts
+    }
+
     /// Borrows a connection.
     ///
     /// # Errors
@@ -201,6 +234,8 @@ impl Shared {
                 settings.text_cache_capacity,
                 settings.statement_cache_capacity,
             ),
+            #[cfg(feature = "dynamic")]
+            dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
             refusal: Mutex::new(None),
         }
     }

@@ -8,9 +8,10 @@ use tenancy_core::TenantContext;
 use crate::database::Database;
 use crate::error::Error;
 use crate::query::{Execute, Query, Target};
+use crate::source::Source;
 use crate::sql::{Read, Write};
 use crate::statement::TenantStatement;
-use crate::transaction::TenantTx;
+use crate::transaction::{Lease, Scope, ScopedTx, TenantTx, repeat};
 
 /// The rows of one tenant: a pool of connections that know no tenant, and the proof of which one
 /// this is.
@@ -36,13 +37,16 @@ impl TenantDb {
         &self.context
     }
 
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source {
+            database: &self.database,
+            tenant: Some(&self.context),
+        }
     }
 
     /// Asks for rows as they are.
     pub fn query(&self, statement: impl TenantStatement<Write>) -> Query<'_, PgRow> {
-        Query::rows(Target::Single(self), statement.erase())
+        Query::rows(Target::Single(self.source()), statement.erase())
     }
 
     /// Asks for rows as values of `T`, column by column by name.
@@ -50,7 +54,7 @@ impl TenantDb {
     where
         T: for<'r> FromRow<'r, PgRow>,
     {
-        Query::typed(Target::Single(self), statement.erase())
+        Query::typed(Target::Single(self.source()), statement.erase())
     }
 
     /// Asks for the first column of each row.
@@ -58,12 +62,12 @@ impl TenantDb {
     where
         T: for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
-        Query::scalar(Target::Single(self), statement.erase())
+        Query::scalar(Target::Single(self.source()), statement.erase())
     }
 
     /// Does something and gives the number of rows it touched.
     pub fn execute(&self, statement: impl TenantStatement<Write>) -> Execute<'_> {
-        Execute::new(Target::Single(self), statement.erase())
+        Execute::new(Target::Single(self.source()), statement.erase())
     }
 
     /// Opens a transaction in which the tenant's rows can be read and written.
@@ -72,8 +76,8 @@ impl TenantDb {
     ///
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when no connection comes free in
     /// time or the server does not answer.
-    pub async fn begin(&self) -> Result<TenantTx, Error> {
-        TenantTx::<Write>::open(self, "BEGIN").await
+    pub async fn begin(&self) -> Result<TenantTx<'static>, Error> {
+        TenantTx::open(self).await
     }
 
     /// Opens a transaction that takes only statements that read; the server holds it to that too.
@@ -81,7 +85,90 @@ impl TenantDb {
     /// # Errors
     ///
     /// Those of [`TenantDb::begin`].
-    pub async fn begin_read_only(&self) -> Result<TenantTx<Read>, Error> {
-        TenantTx::<Read>::open(self, "BEGIN READ ONLY").await
+    pub async fn begin_read_only(&self) -> Result<TenantTx<'static, Read>, Error> {
+        TenantTx::open_read_only(self).await
+    }
+
+    /// Runs `work` in a transaction: committed when it gives `Ok`, rolled back otherwise, and run
+    /// again from its beginning when another transaction was in the way.
+    ///
+    /// `work` may run several times, so what it does outside the transaction must bear that.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Error, TenantDb, TenantSql, Write};
+    /// # async fn example(
+    /// #     db: TenantDb,
+    /// #     take: &'static TenantSql<Write>,
+    /// #     give: &'static TenantSql<Write>,
+    /// # ) -> Result<(), Error> {
+    /// let (from, to) = (1_i64, 2_i64);
+    /// db.transaction(|mut tx| async move {
+    ///     tx.execute(take).bind(from).await?;
+    ///     tx.execute(give).bind(to).await
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` fails with, and those of [`TenantDb::begin`] and [`TenantTx::commit`].
+    pub async fn transaction<T, E, F>(
+        &self,
+        work: impl FnMut(Lease<TenantTx<'static>>) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        repeat(|| self.begin(), work).await
+    }
+
+    /// Opens a transaction for SQL of others, in which unqualified names are the tenant's; nothing
+    /// is sent before its first statement.
+    ///
+    /// # Errors
+    ///
+    /// None today: the connection is taken with the first statement, which may fail with those of
+    /// [`TenantDb::begin`].
+    #[allow(
+        clippy::unused_async,
+        reason = "it opens as the other transactions do, and a scope may have to ask the server"
+    )]
+    pub async fn begin_scoped(&self, scope: Scope) -> Result<ScopedTx<'static>, Error> {
+        Ok(ScopedTx::new(self, scope))
+    }
+
+    /// Runs `work` in a transaction for SQL of others, as [`TenantDb::transaction`] does.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Error, Scope, TenantDb};
+    /// # async fn example(db: TenantDb) -> Result<(), Error> {
+    /// let blogs: i64 = db
+    ///     .scoped_transaction(Scope::Path, |mut tx| async move {
+    ///         sqlx::query_scalar("SELECT count(*) FROM blogs")
+    ///             .fetch_one(&mut *tx)
+    ///             .await
+    ///             .map_err(Error::from)
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `work` fails with, and those of [`ScopedTx::commit`].
+    pub async fn scoped_transaction<T, E, F>(
+        &self,
+        scope: Scope,
+        work: impl FnMut(Lease<ScopedTx<'static>>) -> F,
+    ) -> Result<T, E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>>,
+    {
+        repeat(|| self.begin_scoped(scope), work).await
     }
 }

@@ -124,11 +124,39 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        let error = match error {
+            sqlx::Error::Configuration(ours) => match ours.downcast::<Self>() {
+                Ok(ours) => return *ours,
+                Err(other) => sqlx::Error::Configuration(other),
+            },
+            error => error,
+        };
         let (kind, message) = classify(&error);
         Self {
             kind,
             message,
             source: Some(Box::new(error)),
+        }
+    }
+}
+
+/// For code that speaks sqlx, such as what runs on a [`ScopedTx`](crate::ScopedTx).
+///
+/// A failure of the database is the driver's own error again. Everything else is a
+/// [`sqlx::Error::Configuration`], which turns back into the same error.
+impl From<Error> for sqlx::Error {
+    fn from(mut error: Error) -> Self {
+        match error
+            .source
+            .take()
+            .map(<dyn std::error::Error + Send + Sync>::downcast::<Self>)
+        {
+            Some(Ok(driver)) => *driver,
+            Some(Err(source)) => {
+                error.source = Some(source);
+                Self::Configuration(Box::new(error))
+            }
+            None => Self::Configuration(Box::new(error)),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
-use crate::search_path;
+use crate::session;
 
 /// How long an abandoned connection may take to come back to its senses.
 const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
@@ -57,6 +57,11 @@ impl Guard {
         self.connection
             .as_mut()
             .expect("the connection is taken out by drop alone")
+    }
+
+    /// The connection must not be used again: it is closed instead of going back.
+    pub(crate) fn broken(&mut self) {
+        self.state = State::Broken;
     }
 
     /// Everything that was sent has been answered, and no transaction is open.
@@ -201,31 +206,18 @@ impl Drop for Outgoing {
     }
 }
 
-/// Ends whatever is open on `connection` and proves that it is as new.
+/// Ends whatever is open on `connection`, takes away what SQL left in its session, and proves that
+/// it is as new.
 async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    // One message. The clock tells a transaction that is still open: there, `now()` is older than
-    // the message.
-    let rollback_and_check = format!(
-        "ROLLBACK; {}; SELECT (pg_catalog.now() = pg_catalog.statement_timestamp())::text",
-        search_path::LOGIN_PATH
-    );
+    let message = format!("ROLLBACK; {}", session::clean_and_ask());
     let mut attempts = 0;
     let rows = loop {
-        let query = sqlx::raw_sql(AssertSqlSafe(rollback_and_check.clone()));
+        let query = sqlx::raw_sql(AssertSqlSafe(message.clone()));
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.
             Err(sqlx::Error::Database(_)) if attempts < RECOVERY_ATTEMPTS => attempts += 1,
             rows => break rows?,
         }
     };
-    let answers: Vec<String> = rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
-    match answers.as_slice() {
-        [path, outside] if search_path::is_empty(path) && outside == "true" => Ok(()),
-        _ => Err(sqlx::Error::Protocol(format!(
-            "the session was left in another state than it was opened in: {answers:?}"
-        ))),
-    }
+    session::is_as_new(&rows)
 }

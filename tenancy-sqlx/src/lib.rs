@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod lexer;
 mod search_path;
+mod session;
 
 mod sql;
 mod statement;
@@ -15,12 +17,19 @@ mod text_cache;
 mod database;
 
 mod db;
+#[cfg(feature = "dynamic")]
+mod dynamic;
 mod query;
+mod rows;
+mod shared;
+mod source;
 mod transaction;
 
 mod migrate;
 
 mod fleet;
+
+mod dev_schema;
 
 mod store;
 
@@ -36,9 +45,12 @@ pub mod testing;
 
 pub use database::Database;
 pub use db::TenantDb;
+pub use dev_schema::DevSchema;
+#[cfg(feature = "dynamic")]
+pub use dynamic::DynSql;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
-pub use extract::NoTenant;
+pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
     DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent, Rename, TenantPlan, TenantValidator,
 };
@@ -47,12 +59,20 @@ pub use migrate::{
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
 pub use query::{Execute, Query};
+pub use rows::Rows;
 pub use settings::PoolSettings;
-pub use sql::{Kind, Read, TenantSql, Write};
-pub use statement::TenantStatement;
+pub use shared::SharedDb;
+pub use sql::{Kind, Read, SharedSql, TenantSql, Write};
+pub use statement::{SharedStatement, TenantStatement};
 pub use store::{PgTenantStore, TenantChange, TenantChanges};
-pub use tenancy_sqlx_macros::tenant_sql;
-pub use transaction::TenantTx;
+#[cfg(feature = "dynamic")]
+pub use tenancy_qualify::{Allowed, InvalidAllowed};
+#[cfg(feature = "dynamic")]
+pub use tenancy_sqlx_macros::allowed;
+pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
+pub use transaction::{
+    AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, SharedTx, TenantTx,
+};
 
 #[doc(hidden)]
 pub use sql::private as __private;

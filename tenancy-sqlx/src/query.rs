@@ -4,15 +4,16 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::time::Instant;
 
+use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
-use sqlx::{Arguments, AssertSqlSafe, Decode, Encode, Executor, FromRow, Row, Type};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgStatement, Postgres};
+use sqlx::{Arguments, Decode, Encode, Executor, FromRow, Row, SqlStr, Type};
+use tokio::sync::mpsc;
 
-use crate::db::TenantDb;
 use crate::error::{Error, ErrorKind};
-use crate::statement::AnyStatement;
-use crate::statement::sealed::Erased;
-use crate::text_cache::Text;
+use crate::rows::Rows;
+use crate::source::Source;
+use crate::statement::{About, Form, sealed::Erased};
 use crate::transaction::Open;
 
 /// A statement whose rows become values of `T`; nothing is sent before one of the `fetch`es.
@@ -44,15 +45,20 @@ pub struct Execute<'a> {
 
 /// Where a statement runs.
 pub(crate) enum Target<'a> {
-    Single(&'a TenantDb),
+    Single(Source<'a>),
     Transaction(&'a mut Open),
 }
 
 /// A statement ready to be sent, as often as needed.
 #[derive(Clone)]
 pub(crate) struct Prepared {
-    text: Text,
-    arguments: PgArguments,
+    pub(crate) sql: SqlStr,
+    /// Without any, it is sent as a simple query.
+    pub(crate) arguments: Option<PgArguments>,
+    /// Whether the connection keeps it prepared under a name.
+    pub(crate) named: bool,
+    /// What the caller prepared before.
+    pub(crate) statement: Option<PgStatement>,
 }
 
 /// One way to run a statement to its very end.
@@ -61,7 +67,9 @@ pub(crate) type Run<R> =
 
 struct Call<'a> {
     target: Target<'a>,
-    statement: &'static dyn AnyStatement,
+    /// `None` once it is on its way.
+    statement: Option<Form>,
+    about: About,
     arguments: PgArguments,
     refused: Option<sqlx::error::BoxDynError>,
 }
@@ -112,13 +120,43 @@ impl<'a, T> Query<'a, T> {
     /// # Errors
     ///
     /// Those of [`Query`].
-    pub async fn fetch_all(self) -> Result<Vec<T>, Error> {
+    pub async fn fetch_all(mut self) -> Result<Vec<T>, Error> {
         let rows = self
             .call
-            .run(|connection, prepared| connection.fetch_all(prepared.into_query()))
+            .run(|connection, prepared| connection.fetch_all(prepared))
             .await?;
         let values = rows.into_iter().map(self.map);
         values.collect::<Result<_, _>>().map_err(Error::from)
+    }
+
+    /// The rows one by one as they arrive, without holding all of them.
+    ///
+    /// Outside a transaction they have a connection of their own. A stream that is dropped before
+    /// its end gives that connection back only after it was proved clean; in a transaction it
+    /// makes the transaction one that cannot be committed.
+    ///
+    /// ```no_run
+    /// # use futures_util::TryStreamExt;
+    /// # use tenancy_sqlx::{Error, Read, TenantDb, TenantSql};
+    /// # async fn example(db: TenantDb, titles: &'static TenantSql<Read>) -> Result<(), Error> {
+    /// let mut rows = db.query_scalar::<String>(titles).fetch();
+    /// while let Some(title) = rows.try_next().await? {
+    ///     println!("{title}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Each item may be one of those of [`Query`]; but for a row that is not a `T`, it is the
+    /// last.
+    pub fn fetch(self) -> Rows<'a, T>
+    where
+        T: Send + 'a,
+    {
+        let (call, map) = (self.call, self.map);
+        Rows::new(|rows| call.stream(map, rows))
     }
 
     /// The first row, if there is one.
@@ -126,10 +164,10 @@ impl<'a, T> Query<'a, T> {
     /// # Errors
     ///
     /// Those of [`Query`].
-    pub async fn fetch_optional(self) -> Result<Option<T>, Error> {
+    pub async fn fetch_optional(mut self) -> Result<Option<T>, Error> {
         let row = self
             .call
-            .run(|connection, prepared| connection.fetch_optional(prepared.into_query()))
+            .run(|connection, prepared| connection.fetch_optional(prepared))
             .await?;
         row.map(self.map).transpose().map_err(Error::from)
     }
@@ -140,12 +178,15 @@ impl<'a, T> Query<'a, T> {
     ///
     /// [`ErrorKind::RowNotFound`] when there is none, and those of [`Query`].
     pub async fn fetch_one(self) -> Result<T, Error> {
-        let tables = self.call.statement.tables();
-        match self.fetch_optional().await? {
-            Some(row) => Ok(row),
+        let Self { mut call, map } = self;
+        let row = call
+            .run(|connection, prepared| connection.fetch_optional(prepared))
+            .await?;
+        match row {
+            Some(row) => Ok(map(row)?),
             None => Err(Error::new(
                 ErrorKind::RowNotFound,
-                format!("no row of {} is as asked for", tables.join(", ")),
+                format!("no row of {} is as asked for", call.about.tables()),
             )),
         }
     }
@@ -172,29 +213,52 @@ impl<'a> IntoFuture for Execute<'a> {
     type Output = Result<u64, Error>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
             let done = self
                 .call
-                .run(|connection, prepared| connection.execute(prepared.into_query()))
+                .run(|connection, prepared| connection.execute(prepared))
                 .await?;
             Ok(done.rows_affected())
         })
     }
 }
 
-impl Prepared {
-    fn into_query(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-        sqlx::query_with(AssertSqlSafe(self.text.sql), self.arguments).persistent(self.text.named)
+impl sqlx::Execute<'static, Postgres> for Prepared {
+    fn sql(self) -> SqlStr {
+        self.sql
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.statement.as_ref()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, sqlx::error::BoxDynError> {
+        Ok(self.arguments.take())
+    }
+
+    fn persistent(&self) -> bool {
+        self.named
+    }
+}
+
+impl Target<'_> {
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Single(source) => *source,
+            Self::Transaction(open) => open.source(),
+        }
     }
 }
 
 impl<'a> Call<'a> {
     fn new(target: Target<'a>, statement: Erased) -> Self {
+        let (statement, arguments) = statement.into_parts();
         Self {
             target,
-            statement: statement.0,
-            arguments: PgArguments::default(),
+            statement: Some(statement),
+            about: About::Refused,
+            arguments,
             refused: None,
         }
     }
@@ -208,40 +272,54 @@ impl<'a> Call<'a> {
         }
     }
 
-    async fn run<R>(self, run: Run<R>) -> Result<R, Error> {
-        let statement = self.statement;
-        let db = match &self.target {
-            Target::Single(db) => *db,
-            Target::Transaction(open) => open.db(),
-        }
-        .clone();
-        let context = db.context();
-        let named = |error: Error| error.while_doing(format_args!("tenant {}", context.slug()));
-
-        self.check().map_err(named)?;
-        let prepared = Prepared {
-            text: db.database().texts().get(context, statement),
-            arguments: self.arguments,
-        };
+    async fn run<R>(&mut self, run: Run<R>) -> Result<R, Error> {
         let started = Instant::now();
-        let result = match self.target {
-            Target::Single(db) => single(db, prepared, run).await,
-            Target::Transaction(open) => open.run(prepared, run).await,
+        let result = match self.prepare() {
+            Ok(prepared) => match &mut self.target {
+                Target::Single(source) => single(*source, prepared, run).await,
+                Target::Transaction(open) => open.run(prepared, run).await.map_err(Error::from),
+            },
+            Err(error) => Err(error),
         };
+        self.tell(started, result.as_ref().err());
+        result.map_err(|error| self.target.source().named(error))
+    }
+
+    /// Sends the rows to `rows` one by one, to the end or to the first error.
+    async fn stream<T>(
+        mut self,
+        map: fn(PgRow) -> Result<T, sqlx::Error>,
+        rows: mpsc::Sender<Result<T, Error>>,
+    ) {
+        let started = Instant::now();
+        let done = match self.prepare() {
+            Ok(prepared) => match &mut self.target {
+                Target::Single(source) => stream_single(*source, prepared, map, &rows).await,
+                Target::Transaction(open) => stream_in(open, prepared, map, &rows).await,
+            },
+            Err(error) => Err(error),
+        };
+        self.tell(started, done.as_ref().err());
+        if let Err(error) = done {
+            let error = self.target.source().named(error);
+            // Whoever no longer listens does not want to know.
+            let _ = rows.send(Err(error)).await;
+        }
+    }
+
+    fn tell(&self, started: Instant, error: Option<&Error>) {
         tracing::debug!(
             target: "tenancy.sql",
-            tenant = %context.slug(),
-            statement = statement.id(),
-            tables = ?statement.tables(),
+            of = %self.target.source(),
+            statement = self.about.id(),
+            tables = %self.about.tables(),
             elapsed_us = started.elapsed().as_micros(),
-            error = result.as_ref().err().map(|error| tracing::field::debug(error.kind())),
+            error = error.map(|error| tracing::field::debug(error.kind())),
         );
-        result.map_err(named)
     }
 
     /// Refuses what the server would refuse, before there is anything to roll back.
-    fn check(&self) -> Result<(), Error> {
-        let wanted = usize::from(self.statement.parameters());
+    fn prepare(&mut self) -> Result<Prepared, Error> {
         if let Some(refused) = &self.refused {
             let place = self.arguments.len() + 1;
             return Err(Error::new(
@@ -249,6 +327,13 @@ impl<'a> Call<'a> {
                 format!("the value bound to ${place} cannot be sent: {refused}"),
             ));
         }
+        let statement = self
+            .statement
+            .take()
+            .expect("a call consists of one statement and runs once");
+        let ready = statement.ready(self.target.source())?;
+        self.about = ready.about;
+        let wanted = usize::from(ready.parameters);
         let bound = self.arguments.len();
         if bound != wanted {
             return Err(Error::new(
@@ -258,13 +343,18 @@ impl<'a> Call<'a> {
                 ),
             ));
         }
-        Ok(())
+        Ok(Prepared {
+            sql: ready.sql,
+            arguments: Some(std::mem::take(&mut self.arguments)),
+            named: ready.named,
+            statement: None,
+        })
     }
 }
 
 /// Runs a statement that commits by itself.
-async fn single<R>(db: &TenantDb, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
-    let mut guard = db.database().checkout().await?;
+async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
+    let mut guard = source.database.checkout().await?;
     let mut result = run(guard.begin_work(), prepared.clone()).await;
     if let Err(error) = &result
         && guard.failed(error)
@@ -287,6 +377,50 @@ async fn single<R>(db: &TenantDb, prepared: Prepared, run: Run<R>) -> Result<R, 
             Err(error.into())
         }
     }
+}
+
+/// Gives the rows of a statement that commits by itself, on a connection of its own.
+async fn stream_single<T>(
+    source: Source<'_>,
+    prepared: Prepared,
+    map: fn(PgRow) -> Result<T, sqlx::Error>,
+    rows: &mpsc::Sender<Result<T, Error>>,
+) -> Result<(), Error> {
+    let mut guard = source.database.checkout().await?;
+    match pass_on(guard.begin_work(), prepared, map, rows).await {
+        Ok(()) => guard.finished(),
+        Err(error) => {
+            if guard.failed(&error) {
+                guard.finished();
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+async fn stream_in<T>(
+    open: &mut Open,
+    prepared: Prepared,
+    map: fn(PgRow) -> Result<T, sqlx::Error>,
+    rows: &mpsc::Sender<Result<T, Error>>,
+) -> Result<(), Error> {
+    let done = pass_on(open.start().await?, prepared, map, rows).await;
+    Ok(open.end(done)?)
+}
+
+async fn pass_on<T>(
+    connection: &mut PgConnection,
+    prepared: Prepared,
+    map: fn(PgRow) -> Result<T, sqlx::Error>,
+    rows: &mpsc::Sender<Result<T, Error>>,
+) -> Result<(), sqlx::Error> {
+    let mut answers = connection.fetch(prepared);
+    while let Some(row) = answers.try_next().await? {
+        // The receiver is dropped only with this future itself.
+        let _ = rows.send(map(row).map_err(Error::from)).await;
+    }
+    Ok(())
 }
 
 impl<T> fmt::Debug for Query<'_, T> {

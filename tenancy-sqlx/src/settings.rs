@@ -25,6 +25,8 @@ pub struct PoolSettings {
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) statement_cache_capacity: usize,
     pub(crate) text_cache_capacity: usize,
+    #[cfg(feature = "dynamic")]
+    pub(crate) dynamic_cache_capacity: usize,
 }
 
 impl Default for PoolSettings {
@@ -38,6 +40,8 @@ impl Default for PoolSettings {
             max_lifetime: Some(Duration::from_mins(30)),
             statement_cache_capacity: 512,
             text_cache_capacity: 8192,
+            #[cfg(feature = "dynamic")]
+            dynamic_cache_capacity: 1024,
         }
     }
 }
@@ -96,6 +100,15 @@ impl PoolSettings {
     #[must_use]
     pub fn text_cache_capacity(mut self, texts: usize) -> Self {
         self.text_cache_capacity = texts;
+        self
+    }
+
+    /// Sets how many checked texts of [`DynSql`](crate::DynSql) this process keeps; checking one
+    /// again costs some microseconds.
+    #[cfg(feature = "dynamic")]
+    #[must_use]
+    pub fn dynamic_cache_capacity(mut self, texts: usize) -> Self {
+        self.dynamic_cache_capacity = texts;
         self
     }
 

@@ -1,4 +1,4 @@
-//! One tenant statement that was checked while the program was compiled.
+//! Statements that were checked while the program was compiled: a tenant's, and the app's own.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -37,6 +37,21 @@ pub struct TenantSql<K> {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    file: &'static str,
+    line: u32,
+    kind: PhantomData<K>,
+}
+
+/// One checked statement on the app's own tables, in which every table names its schema.
+///
+/// It is made by [`shared_sql!`](crate::shared_sql) only. A tenant's tables are never in it.
+pub struct SharedSql<K> {
+    text: &'static str,
+    id: u64,
+    tables: &'static [&'static str],
+    parameters: u16,
+    file: &'static str,
+    line: u32,
     kind: PhantomData<K>,
 }
 
@@ -78,6 +93,53 @@ impl<K: Kind> TenantSql<K> {
     pub const fn parameters(&self) -> u16 {
         self.parameters
     }
+
+    /// The source file in which the statement is written.
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line of the file in which the statement is written.
+    pub const fn line(&self) -> u32 {
+        self.line
+    }
+}
+
+impl<K: Kind> SharedSql<K> {
+    /// The statement as it was written and as it is sent.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Whether the statement only reads.
+    pub const fn is_read_only(&self) -> bool {
+        K::READ_ONLY
+    }
+
+    /// A hash of the text, the same in every build.
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The tables that the statement names, as `public.users`, sorted, each once.
+    pub const fn tables(&self) -> &'static [&'static str] {
+        self.tables
+    }
+
+    /// The number of parameters to bind.
+    pub const fn parameters(&self) -> u16 {
+        self.parameters
+    }
+
+    /// The source file in which the statement is written.
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line of the file in which the statement is written.
+    pub const fn line(&self) -> u32 {
+        self.line
+    }
 }
 
 impl<K: Kind> fmt::Debug for TenantSql<K> {
@@ -90,10 +152,26 @@ impl<K: Kind> fmt::Debug for TenantSql<K> {
     }
 }
 
-/// What the macro's expansion calls; no part of the public interface.
+impl<K: Kind> fmt::Debug for SharedSql<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedSql")
+            .field("text", &self.text)
+            .field("read_only", &K::READ_ONLY)
+            .field("parameters", &self.parameters)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the macros' expansions call; no part of the public interface.
 #[doc(hidden)]
 pub mod private {
-    use super::{Kind, PhantomData, TenantSql};
+    use super::{Kind, PhantomData, SharedSql, TenantSql};
+
+    /// Reads the `tenancy.toml` that `allowed!` has checked.
+    #[cfg(feature = "dynamic")]
+    pub fn allowed(text: &str) -> tenancy_qualify::Allowed {
+        tenancy_qualify::Allowed::parse(text).expect("the macro has read the same text")
+    }
 
     /// Holds what `tenant_sql!` has checked.
     pub const fn tenant_sql<K: Kind>(
@@ -101,12 +179,36 @@ pub mod private {
         id: u64,
         tables: &'static [&'static str],
         parameters: u16,
+        file: &'static str,
+        line: u32,
     ) -> TenantSql<K> {
         TenantSql {
             parts,
             id,
             tables,
             parameters,
+            file,
+            line,
+            kind: PhantomData,
+        }
+    }
+
+    /// Holds what `shared_sql!` has checked.
+    pub const fn shared_sql<K: Kind>(
+        text: &'static str,
+        id: u64,
+        tables: &'static [&'static str],
+        parameters: u16,
+        file: &'static str,
+        line: u32,
+    ) -> SharedSql<K> {
+        SharedSql {
+            text,
+            id,
+            tables,
+            parameters,
+            file,
+            line,
             kind: PhantomData,
         }
     }
@@ -133,8 +235,10 @@ mod tests {
         7,
         &["authors", "blogs"],
         0,
+        "src/blogs.rs",
+        12,
     );
-    static NONE: TenantSql<Write> = private::tenant_sql(&["SELECT 1"], 8, &[], 0);
+    static NONE: TenantSql<Write> = private::tenant_sql(&["SELECT 1"], 8, &[], 0, "a.rs", 1);
 
     fn schema(name: &str) -> SchemaName {
         SchemaName::parse(name).expect("a valid name")
@@ -164,6 +268,11 @@ mod tests {
             JOIN.render(&schema)
                 .contains(&format!("FROM {}.blogs", schema.quoted()))
         );
+    }
+
+    #[test]
+    fn a_statement_says_where_it_is_written() {
+        assert_eq!((JOIN.file(), JOIN.line()), ("src/blogs.rs", 12));
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tenancy_core::SchemaName;
 
-use crate::sql::{Kind, Read, TenantSql, Write};
+use crate::error::{Error, ErrorKind};
+use crate::source::Source;
+use crate::sql::{Kind, Read, SharedSql, TenantSql, Write};
 
 /// SQL that may run where access `A` is granted: a [`Read`] everywhere, a [`Write`] only where
 /// writing is.
@@ -35,11 +38,25 @@ impl<K: Kind> TenantStatement<Write> for &'static TenantSql<K> {}
 
 impl TenantStatement<Read> for &'static TenantSql<Read> {}
 
+/// SQL on tables that are no tenant's, which may run where access `A` is granted.
+///
+/// Implemented for what `shared_sql!` gives; there is no way to run a string.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not shared SQL that may run here",
+    label = "not a shared statement of the access `{A}`",
+    note = "write the statement with `shared_sql!(\"…\")`; a read-only transaction takes only `SharedSql<Read>`"
+)]
+pub trait SharedStatement<A>: sealed::Erase {}
+
+impl<K: Kind> SharedStatement<Write> for &'static SharedSql<K> {}
+
+impl SharedStatement<Read> for &'static SharedSql<Read> {}
+
 /// A statement whose kind has been checked and is no longer of interest.
-pub(crate) trait AnyStatement: fmt::Debug + Sync {
+pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn render(&self, schema: &SchemaName) -> String;
     fn id(&self) -> u64;
-    fn tables(&self) -> &'static [&'static str];
+    fn tables(&self) -> String;
     fn parameters(&self) -> u16;
 }
 
@@ -52,8 +69,8 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
         Self::id(self)
     }
 
-    fn tables(&self) -> &'static [&'static str] {
-        Self::tables(self)
+    fn tables(&self) -> String {
+        Self::tables(self).join(", ")
     }
 
     fn parameters(&self) -> u16 {
@@ -61,13 +78,126 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
     }
 }
 
-pub(crate) mod sealed {
-    use super::{AnyStatement, Kind, TenantSql};
+/// Where a statement has its text from.
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// A tenant's, checked when the program was compiled.
+    Tenant(&'static dyn AnyStatement),
+    /// No tenant's, checked when the program was compiled.
+    Shared(Shared),
+    /// A tenant's, checked now.
+    #[cfg(feature = "dynamic")]
+    Composed(crate::dynamic::Composed),
+}
 
-    /// A statement without its kind, for this crate alone.
-    #[derive(Clone, Copy)]
+/// What is of interest in a [`SharedSql`] of either kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shared {
+    text: &'static str,
+    id: u64,
+    tables: &'static [&'static str],
+    parameters: u16,
+}
+
+/// A statement as the server gets it.
+pub(crate) struct Ready {
+    pub(crate) sql: SqlStr,
+    /// Whether a connection keeps it prepared under a name.
+    pub(crate) named: bool,
+    pub(crate) parameters: u16,
+    pub(crate) about: About,
+}
+
+/// What logs and errors say of a statement.
+#[derive(Debug, Clone)]
+pub(crate) enum About {
+    Tenant(&'static dyn AnyStatement),
+    Shared(Shared),
+    #[cfg(feature = "dynamic")]
+    Composed(std::sync::Arc<tenancy_qualify::Statement>),
+    /// Nothing: it was refused before it was read.
+    Refused,
+}
+
+impl Form {
+    /// The text for `source`.
+    pub(crate) fn ready(self, source: Source<'_>) -> Result<Ready, Error> {
+        match self {
+            Self::Tenant(statement) => tenant(statement, About::Tenant(statement), source),
+            Self::Shared(statement) => Ok(Ready {
+                sql: statement.text.into_sql_str(),
+                named: true,
+                parameters: statement.parameters,
+                about: About::Shared(statement),
+            }),
+            #[cfg(feature = "dynamic")]
+            Self::Composed(mut composed) => {
+                let statement = composed.check(source.database.dynamic_texts())?;
+                tenant(&*statement, About::Composed(statement.clone()), source)
+            }
+        }
+    }
+}
+
+fn tenant(statement: &dyn AnyStatement, about: About, source: Source<'_>) -> Result<Ready, Error> {
+    let tenant = source.tenant.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Internal,
+            "a tenant's statement has no tenant: run it through a `TenantDb`",
+        )
+    })?;
+    let text = source.database.texts().get(tenant, statement);
+    Ok(Ready {
+        sql: AssertSqlSafe(text.sql).into_sql_str(),
+        named: text.named,
+        parameters: statement.parameters(),
+        about,
+    })
+}
+
+impl About {
+    pub(crate) fn id(&self) -> u64 {
+        match self {
+            Self::Tenant(statement) => statement.id(),
+            Self::Shared(statement) => statement.id,
+            #[cfg(feature = "dynamic")]
+            Self::Composed(statement) => statement.id(),
+            Self::Refused => 0,
+        }
+    }
+
+    pub(crate) fn tables(&self) -> String {
+        match self {
+            Self::Tenant(statement) => statement.tables(),
+            Self::Shared(statement) => statement.tables.join(", "),
+            #[cfg(feature = "dynamic")]
+            Self::Composed(statement) => AnyStatement::tables(&**statement),
+            Self::Refused => String::new(),
+        }
+    }
+}
+
+pub(crate) mod sealed {
+    use sqlx::postgres::PgArguments;
+
+    use super::{Form, Kind, Shared, SharedSql, TenantSql};
+
+    /// A statement without its kind, with the values it brings, for this crate alone.
     #[allow(missing_debug_implementations, unreachable_pub)]
-    pub struct Erased(pub(crate) &'static dyn AnyStatement);
+    pub struct Erased {
+        form: Form,
+        arguments: PgArguments,
+    }
+
+    impl Erased {
+        pub(crate) fn with(form: Form, arguments: PgArguments) -> Self {
+            Self { form, arguments }
+        }
+
+        pub(crate) fn into_parts(self) -> (Form, PgArguments) {
+            (self.form, self.arguments)
+        }
+    }
 
     #[allow(unreachable_pub)]
     pub trait Erase {
@@ -76,7 +206,19 @@ pub(crate) mod sealed {
 
     impl<K: Kind> Erase for &'static TenantSql<K> {
         fn erase(self) -> Erased {
-            Erased(self)
+            Erased::with(Form::Tenant(self), PgArguments::default())
+        }
+    }
+
+    impl<K: Kind> Erase for &'static SharedSql<K> {
+        fn erase(self) -> Erased {
+            let shared = Shared {
+                text: self.text(),
+                id: self.id(),
+                tables: self.tables(),
+                parameters: self.parameters(),
+            };
+            Erased::with(Form::Shared(shared), PgArguments::default())
         }
     }
 }

@@ -163,8 +163,9 @@ mod tests {
     use super::*;
     use crate::sql::{Read, TenantSql, private::tenant_sql};
 
-    const TITLES: &TenantSql<Read> = &tenant_sql(&["SELECT title FROM ", ".blogs"], 1, &[], 0);
-    const IDS: &TenantSql<Read> = &tenant_sql(&["SELECT id FROM ", ".blogs"], 2, &[], 0);
+    const TITLES: &TenantSql<Read> =
+        &tenant_sql(&["SELECT title FROM ", ".blogs"], 1, &[], 0, "", 0);
+    const IDS: &TenantSql<Read> = &tenant_sql(&["SELECT id FROM ", ".blogs"], 2, &[], 0, "", 0);
 
     fn tenant(id: TenantId, schema: &str) -> TenantContext {
         let schema = SchemaName::parse(schema).unwrap();

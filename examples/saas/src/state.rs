@@ -1,7 +1,7 @@
 //! What handlers share: the application's database and what pages need to make links.
 
 use axum::extract::FromRef;
-use tenancy_core::Domain;
+use tenancy_core::{Domain, Prefix};
 use tenancy_sqlx::{Database, PgTenantStore};
 
 /// Shared by every request; cloning copies a few pointers.
@@ -10,6 +10,8 @@ pub(crate) struct AppState {
     pub(crate) database: Database,
     pub(crate) tenants: PgTenantStore,
     pub(crate) site: Site,
+    /// Starts every name outside the database, so that installations can share servers.
+    pub(crate) prefix: Prefix,
 }
 
 /// How this installation is reached from outside.
@@ -24,5 +26,11 @@ pub(crate) struct Site {
 impl FromRef<AppState> for Database {
     fn from_ref(state: &AppState) -> Self {
         state.database.clone()
+    }
+}
+
+impl FromRef<AppState> for Prefix {
+    fn from_ref(state: &AppState) -> Self {
+        state.prefix.clone()
     }
 }

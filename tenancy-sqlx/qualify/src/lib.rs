@@ -43,16 +43,24 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod allowed;
+mod excerpt;
 mod lex;
 mod names;
 mod raw;
 mod refusal;
+mod side;
 mod source;
 mod statement;
+mod toml;
 mod walk;
 
+pub use allowed::{Allowed, InvalidAllowed};
 pub use refusal::Refusal;
 pub use statement::{Kind, Statement};
+
+/// What the lists alone allow.
+static LISTED: Allowed = Allowed::none();
 
 /// Reads one tenant statement and marks every place where the tenant's schema is written.
 ///
@@ -71,7 +79,7 @@ pub use statement::{Kind, Statement};
 /// assert!(refusal.to_string().starts_with("schema public is not the tenant's"));
 /// ```
 pub fn tenant(sql: &str) -> Result<Statement, Refusal> {
-    walk::statement(sql)
+    LISTED.tenant(sql)
 }
 
 /// Reads one tenant statement that names every table as `tenant.x`, without parsing it.
@@ -92,5 +100,48 @@ pub fn tenant(sql: &str) -> Result<Statement, Refusal> {
 /// # Ok::<(), tenancy_qualify::Refusal>(())
 /// ```
 pub fn tenant_raw(sql: &str) -> Result<Statement, Refusal> {
-    raw::statement(sql)
+    LISTED.tenant_raw(sql)
+}
+
+/// Reads one statement on the app's own tables, in which every table names its schema.
+///
+/// `public` and `shared` are read and written, `tenancy.tenants` and `tenancy.domains` are read.
+/// The statement has no place for a schema, and its tables are qualified.
+///
+/// # Errors
+///
+/// A [`Refusal`] as [`tenant`] gives: for an unqualified table that is no CTE, a tenant's schema,
+/// the framework's other tables, and everything that was not understood.
+///
+/// ```
+/// let users = tenancy_qualify::shared("SELECT id, email FROM public.users WHERE id = $1")?;
+/// assert_eq!(users.parts(), ["SELECT id, email FROM public.users WHERE id = $1"]);
+/// assert_eq!(users.tables(), ["public.users"]);
+///
+/// let refusal = tenancy_qualify::shared("SELECT id FROM users").unwrap_err();
+/// assert!(refusal.to_string().starts_with("users does not name its schema"));
+/// # Ok::<(), tenancy_qualify::Refusal>(())
+/// ```
+pub fn shared(sql: &str) -> Result<Statement, Refusal> {
+    LISTED.shared(sql)
+}
+
+/// Reads one statement on the app's own tables without parsing it, for forms which the parser
+/// does not know.
+///
+/// # Errors
+///
+/// A [`Refusal`] as [`shared`] gives.
+///
+/// ```
+/// let sql = "SELECT id FROM public.users FOR NO KEY UPDATE";
+/// let lock = tenancy_qualify::shared_raw(sql)?;
+/// assert_eq!(lock.tables(), ["public.users"]);
+/// assert_eq!(lock.kind(), tenancy_qualify::Kind::Write);
+///
+/// assert!(tenancy_qualify::shared_raw("SELECT id FROM acme.blogs").is_err());
+/// # Ok::<(), tenancy_qualify::Refusal>(())
+/// ```
+pub fn shared_raw(sql: &str) -> Result<Statement, Refusal> {
+    LISTED.shared_raw(sql)
 }

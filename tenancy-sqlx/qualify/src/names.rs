@@ -4,6 +4,10 @@
 pub(crate) const TENANT: &str = "tenant";
 /// What the application publishes to every tenant.
 pub(crate) const SHARED: &str = "shared";
+/// The app's own global tables.
+pub(crate) const PUBLIC: &str = "public";
+/// The framework's tables.
+pub(crate) const TENANCY: &str = "tenancy";
 /// Types, functions and operators of extensions.
 pub(crate) const EXTENSIONS: &str = "extensions";
 /// PostgreSQL's own types, functions and operators.
@@ -16,8 +20,8 @@ pub(crate) fn is_schema(name: &str) -> bool {
         SHARED,
         EXTENSIONS,
         "information_schema",
-        "public",
-        "tenancy",
+        PUBLIC,
+        TENANCY,
     ]
     .contains(&name)
         || name.starts_with("pg_")

@@ -7,11 +7,14 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Location, Span, Token as Theirs, TokenWithSpan, Tokenizer};
 
 use crate::lex::{self, Class, Token};
-use crate::{Refusal, allow};
+use crate::side::Side;
+use crate::{Allowed, Refusal, allow};
 
 /// One statement's text.
 pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
+    pub(crate) side: Side,
+    pub(crate) allowed: &'a Allowed,
     pub(crate) tokens: Vec<Token<'a>>,
     /// How deep the parser's tree may become, roughly.
     pub(crate) depth: usize,
@@ -32,7 +35,7 @@ const DEEPEST: usize = 40;
 const LONGEST_CHAIN: usize = 400;
 
 impl<'a> Source<'a> {
-    pub(crate) fn read(text: &'a str) -> Result<Self, Refusal> {
+    pub(crate) fn read(text: &'a str, side: Side, allowed: &'a Allowed) -> Result<Self, Refusal> {
         let tokens = lex::tokens(text)?;
         if tokens.is_empty() {
             return Err(Refusal::new(
@@ -76,6 +79,8 @@ impl<'a> Source<'a> {
         let lines = lines.collect();
         Ok(Self {
             text,
+            side,
+            allowed,
             tokens,
             depth,
             lines,
@@ -91,7 +96,7 @@ impl<'a> Source<'a> {
                 Refusal::new(
                     start..self.text.len(),
                     format!("the text is not understood ({})", error.message),
-                    "write it in another form",
+                    self.side.raw(),
                 )
             })?;
         let mut ours = self

@@ -79,7 +79,8 @@ impl Statement {
         self.kind
     }
 
-    /// The tenant's tables that the statement names, sorted, each once.
+    /// The tables that the statement names, sorted, each once: the tenant's own by their names, the
+    /// app's own qualified.
     pub fn tables(&self) -> &[String] {
         &self.tables
     }

@@ -30,10 +30,12 @@
 
 mod output;
 
+mod dev_schema;
 mod domain;
 mod migrate;
 mod new_migration;
 mod psql;
+mod sql;
 mod tenant;
 
 mod each;
@@ -63,6 +65,9 @@ pub enum FleetCommand {
     /// Run one of these commands for one tenant or for each.
     #[command(after_help = each::EXAMPLES)]
     Run(each::Run),
+    /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
+    #[command(after_help = dev_schema::EXAMPLES)]
+    DevSchema(dev_schema::DevSchema),
     /// Make a tenant, as django-tenants spells it.
     #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
     CreateTenant(django::CreateTenant),
@@ -87,6 +92,9 @@ pub enum FleetCommand {
         after_help = "Example:\n  all_tenants_command domain list"
     )]
     AllTenantsCommand(django::AllTenantsCommand),
+    /// See what a statement becomes for a tenant, or why it is refused.
+    #[command(subcommand)]
+    Sql(sql::SqlCommand),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
@@ -109,6 +117,7 @@ impl FleetCommand {
             }
             Self::MakeMigrations(words) => Some(words.run(output)),
             Self::Migrate(words) => words.as_new().map(|words| words.run(output)),
+            Self::Sql(command) => Some(command.run(output)),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
@@ -147,8 +156,9 @@ impl FleetCommand {
             Self::Shell(command) => command.run(fleet, output).await,
             Self::TenantCommand(command) => command.run(fleet, output).await,
             Self::AllTenantsCommand(command) => command.run(fleet, output).await,
-            // This was answered before a database was looked for.
-            Self::Completions { .. } => Ok(Exit::Done),
+            Self::DevSchema(command) => command.run(fleet, output).await,
+            // These were answered before a database was looked for.
+            Self::Completions { .. } | Self::Sql(_) => Ok(Exit::Done),
         }
     }
 }

@@ -76,6 +76,19 @@ impl Output {
         }
     }
 
+    /// Prints the result: the fields of `value` as the JSON document, or the text.
+    pub(super) fn document(&self, value: &Value, text: impl FnOnce() -> String) {
+        if self.json {
+            let mut document = json!({ "schema_version": SCHEMA_VERSION });
+            for (key, field) in value.as_object().into_iter().flatten() {
+                document[key] = field.clone();
+            }
+            say(format_args!("{document:#}"));
+        } else {
+            say(format_args!("{}", text().trim_end()));
+        }
+    }
+
     /// Tells why a command failed: programs on standard output, people on standard error.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
         if self.json {

@@ -22,7 +22,7 @@ pub(super) fn role(name: &str) -> String {
 
 /// Rights in one tenant's schema: rows, never structure. They hold for later tables too, because
 /// they are the defaults for whatever the owner makes there.
-pub(super) fn tenant(schema: &SchemaName, login: &str) -> String {
+pub(crate) fn tenant(schema: &SchemaName, login: &str) -> String {
     let (schema, login) = (schema.quoted(), role(login));
     format!(
         "GRANT USAGE ON SCHEMA {schema} TO {login}; {}",

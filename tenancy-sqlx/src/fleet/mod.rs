@@ -18,7 +18,7 @@ mod purge;
 
 mod migrate;
 
-mod grants;
+pub(crate) mod grants;
 pub(crate) mod transaction;
 
 use std::fmt;
@@ -54,9 +54,9 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
 /// through a pooler. Cloning copies pointers.
 #[derive(Clone)]
 pub struct Fleet {
-    owner: PgConnectOptions,
-    app_login: Option<Arc<str>>,
-    migrations: Migrations,
+    pub(crate) owner: PgConnectOptions,
+    pub(crate) app_login: Option<Arc<str>>,
+    pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
     public_hosts: Vec<Domain>,
     validators: Vec<Arc<dyn TenantValidator>>,

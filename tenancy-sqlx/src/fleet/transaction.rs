@@ -81,6 +81,11 @@ impl Locks {
         Self(keys)
     }
 
+    /// Keeps two programs from making one schema at once.
+    pub(crate) fn of_schema(schema: &SchemaName) -> Self {
+        Self(vec![key("schema", schema.as_str())])
+    }
+
     /// Keeps two programs from changing one tenant, or giving out one domain, at once.
     pub(crate) fn of_domain(id: TenantId, domain: &Domain) -> Self {
         let mut keys = vec![

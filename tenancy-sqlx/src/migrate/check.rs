@@ -1,7 +1,7 @@
 //! What a migration may not say: it runs in a transaction, on a path and in a session that are
 //! not its own.
 
-use super::lexer::{Lexer, Token};
+use crate::lexer::{Lexer, Token};
 
 /// Settings that are harmless until the transaction ends.
 const LOCAL_SETTINGS: &[&str] = &[

@@ -4,7 +4,6 @@ mod migration;
 mod set;
 
 mod check;
-mod lexer;
 
 pub(crate) mod failure;
 pub(crate) mod ledger;

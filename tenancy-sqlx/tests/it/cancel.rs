@@ -220,7 +220,7 @@ async fn a_transaction_goes_on_after_a_statement_that_was_never_sent() {
 }
 
 /// A transaction of which one statement was sent and dropped before its answer could come.
-async fn cut_off(bench: &Bench, id: i64) -> TenantTx {
+async fn cut_off(bench: &Bench, id: i64) -> TenantTx<'static> {
     let mut locker = bench.world.admin().await;
     run(
         &mut locker,

@@ -3,14 +3,22 @@
 // The tests' own helpers may unwrap, as the tests themselves may.
 #![allow(clippy::unwrap_used)]
 
+mod append;
 mod cancel;
+mod copy;
 mod door;
+mod dynamic;
 mod extract;
 mod leak;
 mod login;
+mod oracle;
 mod poison;
 mod proxy;
+mod savepoints;
+mod scoped;
 mod server;
+mod session;
+mod shared;
 mod statements;
 mod storm;
 mod wire;

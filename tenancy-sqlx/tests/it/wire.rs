@@ -101,21 +101,6 @@ async fn a_transaction_that_ended_behind_its_back_is_not_committed() {
 }
 
 #[tokio::test]
-async fn a_session_whose_path_was_changed_is_not_given_on_once_it_was_abandoned() {
-    let world = World::new().await;
-    let (tap, db) = tapped(&world, PoolSettings::default()).await;
-    db.query(TITLES).fetch_all().await.unwrap();
-    let before = world.backend().await;
-    let tx = db.begin().await.unwrap();
-    for sql in ["ROLLBACK", "SET search_path TO globex", "BEGIN"] {
-        tap.say(sql).await;
-    }
-    drop(tx);
-    db.query(TITLES).fetch_all().await.unwrap();
-    assert_ne!(world.backend().await, before);
-}
-
-#[tokio::test]
 async fn a_pool_of_ones_own_is_taken_when_its_login_is_right() {
     let world = World::new().await;
     let pool = PgPoolOptions::new().connect_with(world.app.clone()).await;

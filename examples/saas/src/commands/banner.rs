@@ -33,11 +33,13 @@ pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, ten
 
 /// Says where the application listens.
 pub(crate) fn serving(settings: &Settings, address: SocketAddr, database: &str) {
+    let hosts = match &settings.single_tenant {
+        Some(schema) => format!("every host is the tenant of schema {schema}"),
+        None => format!("public host {}", settings.base_domain),
+    };
     say(&format!(
-        "saas {} listens on http://{} (public host {}), {database}",
+        "saas {} listens on http://{address} ({hosts}), {database}",
         env!("CARGO_PKG_VERSION"),
-        address,
-        settings.base_domain,
     ));
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tenancy_axum::ServeOptions;
-use tenancy_core::{CachedStore, Domain, Identifier};
+use tenancy_core::{CachedStore, Domain, Identifier, TenantStore};
 use tenancy_sqlx::{
     Database, Fleet, PgTenantStore, PoolSettings, TenantChange, TenantChanges, login,
 };
@@ -27,8 +27,23 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
         }
     }
     let running = Running::start(&settings, &installation, Vec::new()).await?;
+    for name in unused(&settings) {
+        tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
+    }
     banner::serving(&settings, listener.local_addr()?, &installation.description);
     running.serve(listener, installation).await
+}
+
+/// The settings that are ready for later versions.
+fn unused(settings: &Settings) -> impl Iterator<Item = String> {
+    let redis = settings.redis.as_ref().map(|url| format!("Redis at {url}"));
+    let search = settings.elasticsearch.as_ref();
+    let search = search.map(|url| format!("Elasticsearch at {url}"));
+    let key = settings
+        .secret_key
+        .as_ref()
+        .map(|_| "SECRET_KEY".to_owned());
+    [redis, search, key].into_iter().flatten()
 }
 
 /// Takes the address first: a taken port should cost nothing else.
@@ -76,10 +91,11 @@ impl Running {
             database: database.clone(),
             tenants,
             site,
+            prefix: settings.prefix.clone(),
         };
         let proxies = settings.trusted_proxies.clone();
         let resolver = app::resolver(
-            &tenancy(settings, &installation.fleet).await?,
+            &tenancy(settings, &installation.fleet, &state.tenants).await?,
             cache,
             proxies,
         );
@@ -121,16 +137,30 @@ impl Running {
 }
 
 /// What the settings make of hosts.
-async fn tenancy(settings: &Settings, fleet: &Fleet) -> Result<Tenancy, Failure> {
+async fn tenancy(
+    settings: &Settings,
+    fleet: &Fleet,
+    tenants: &PgTenantStore,
+) -> Result<Tenancy, Failure> {
     let Some(schema) = &settings.single_tenant else {
-        return Ok(Tenancy::ByHost {
-            base_domain: settings.base_domain.clone(),
-        });
+        let base_domain = settings.base_domain.clone();
+        // The public side would hide that tenant's.
+        let owner = Identifier::Domain(base_domain.clone());
+        if let Some(tenant) = tenants.find(&owner).await? {
+            return Err(format!(
+                "BASE_DOMAIN={base_domain} is a domain of the tenant {}: set another one, or give \
+                 that tenant another domain",
+                tenant.slug()
+            )
+            .into());
+        }
+        return Ok(Tenancy::ByHost { base_domain });
     };
     match fleet.tenant_of_schema(schema).await? {
         Some(tenant) => Ok(Tenancy::Single(tenant.id())),
         None => Err(format!(
-            "DEFAULT_TENANT_SCHEMA={schema} is no tenant's schema: `tenant list` shows those there are"
+            "DEFAULT_TENANT_SCHEMA={schema} is no tenant's schema: make one with \
+             `saas create_tenant --schema_name={schema}`; `saas tenant list` shows those there are"
         )
         .into()),
     }

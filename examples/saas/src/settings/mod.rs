@@ -1,16 +1,23 @@
 //! Every setting of the program, read once from the environment and checked with all its faults
 //! named together.
 
+mod names;
 mod seeds;
+mod service;
+mod source;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
-use tenancy_core::{Domain, SchemaName, TrustedProxies};
+use tenancy_core::{Domain, Prefix, SchemaName, TrustedProxies};
+use tracing_subscriber::EnvFilter;
+
+use self::service::{SecretKey, ServiceUrl};
+use self::source::Sources;
 
 /// What the environment says, with the defaults filled in.
 #[derive(Debug, Clone)]
@@ -18,8 +25,13 @@ pub(crate) struct Settings {
     pub(crate) database: Option<PgConnectOptions>,
     pub(crate) database_direct: Option<PgConnectOptions>,
     pub(crate) pool_size: u32,
+    pub(crate) redis: Option<ServiceUrl>,
+    pub(crate) elasticsearch: Option<ServiceUrl>,
+    pub(crate) secret_key: Option<SecretKey>,
     pub(crate) listen: SocketAddr,
     pub(crate) base_domain: Domain,
+    /// Keeps this installation apart from others on the same servers.
+    pub(crate) prefix: Prefix,
     /// The schema of the one tenant that every host serves.
     pub(crate) single_tenant: Option<SchemaName>,
     pub(crate) trusted_proxies: TrustedProxies,
@@ -65,53 +77,40 @@ impl Settings {
     ///
     /// Names every setting that cannot be used.
     pub(crate) fn read() -> Result<Self, SettingsError> {
-        // What the process was given wins over the file, which is the one of this folder alone.
-        let fault = |what: String| SettingsError(vec![what]);
-        let file: HashMap<String, String> = match std::fs::read_to_string(".env") {
-            Ok(text) => dotenvy::from_read_iter(text.as_bytes())
-                .collect::<Result<_, _>>()
-                // The line may hold a password, so it is not shown.
-                .map_err(|_| {
-                    fault(".env cannot be read: write NAME=value, with quotes closed".into())
-                })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => HashMap::new(),
-            Err(error) => return Err(fault(format!(".env cannot be read: {error}"))),
-        };
-        Self::from_lookup(|name| std::env::var(name).ok().or_else(|| file.get(name).cloned()))
+        let sources = Sources::read().map_err(|fault| SettingsError(vec![fault]))?;
+        Self::from_sources(&sources)
     }
 
-    /// Reads the settings from `lookup`; an empty value counts as none.
-    fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
-        let get = |name: &str| {
-            lookup(name)
-                .map(|v| v.trim().to_owned())
-                .filter(|v| !v.is_empty())
-        };
+    fn from_sources(sources: &Sources) -> Result<Self, SettingsError> {
         let mut reader = Reader {
-            get: &get,
-            faults: Vec::new(),
+            sources,
+            faults: names::unknown(sources),
         };
-        reader.faults.extend(seeds::refused(&get));
-        let database = reader
-            .database("DATABASE_URL")
-            .or_else(|| seeds::database(&mut reader));
+        seeds::refused(&mut reader);
+        let default_filter = seeds::log_filter(&mut reader);
         let settings = Self {
+            database: seeds::database(&mut reader),
             database_direct: reader.database("DATABASE_DIRECT_URL"),
-            database,
-            pool_size: reader.parsed("DATABASE_POOL_SIZE", 8),
-            listen: reader.parsed("LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
+            pool_size: reader.pool_size(),
+            redis: seeds::redis(&mut reader),
+            elasticsearch: seeds::elasticsearch(&mut reader),
+            secret_key: reader.secret_key(),
+            listen: reader.listen(),
             base_domain: reader.parsed(
                 "BASE_DOMAIN",
                 Domain::parse("localhost").expect("a fixed valid name"),
             ),
+            prefix: seeds::prefix(&mut reader),
             single_tenant: reader.single_tenant(),
             trusted_proxies: reader.proxies(),
             log_format: reader.parsed("LOG_FORMAT", LogFormat::Pretty),
-            log_filter: get("RUST_LOG").unwrap_or_else(|| seeds::log_filter(&get).to_owned()),
-            log_dir: get("LOG_DIR").unwrap_or_else(|| ".".to_owned()).into(),
-            pg_bin: get("PG_BIN").map(Into::into),
+            log_filter: reader.log_filter(default_filter),
+            log_dir: sources.get("LOG_DIR").unwrap_or(".").into(),
+            pg_bin: sources.get("PG_BIN").map(Into::into),
         };
-        if settings.database.is_none() && settings.database_direct.is_some() {
+        // A fault in DATABASE_URL itself is enough said.
+        let names_database = sources.first_of(&seeds::DATABASE_NAMES).is_some();
+        if settings.database_direct.is_some() && !names_database {
             reader.faults.push(
                 "DATABASE_DIRECT_URL without DATABASE_URL: set both, or DATABASE_URL alone".into(),
             );
@@ -126,7 +125,7 @@ impl Settings {
 
 /// Collects faults while the values are read, so that a start fails once, with all of them.
 struct Reader<'a> {
-    get: &'a dyn Fn(&str) -> Option<String>,
+    sources: &'a Sources,
     faults: Vec<String>,
 }
 
@@ -135,7 +134,7 @@ impl Reader<'_> {
     where
         T: FromStr<Err: fmt::Display>,
     {
-        let Some(text) = (self.get)(name) else {
+        let Some(text) = self.sources.get(name) else {
             return default;
         };
         text.parse().unwrap_or_else(|error| {
@@ -145,8 +144,68 @@ impl Reader<'_> {
         })
     }
 
+    fn listen(&mut self) -> SocketAddr {
+        let default = SocketAddr::from(([127, 0, 0, 1], 8000));
+        self.hinted("LISTEN", "write ADDRESS:PORT, such as 0.0.0.0:8000")
+            .unwrap_or(default)
+    }
+
+    fn pool_size(&mut self) -> u32 {
+        self.hinted("DATABASE_POOL_SIZE", "write how many, 1 or more")
+            .map_or(8, NonZeroU32::get)
+    }
+
+    /// For types whose own errors would not say what to write.
+    fn hinted<T: FromStr>(&mut self, name: &str, hint: &str) -> Option<T> {
+        let text = self.sources.get(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.faults
+                .push(format!("{name}={text} cannot be used: {hint}"));
+        }
+        value
+    }
+
+    fn log_filter(&mut self, default: &str) -> String {
+        let filter = self.sources.get("RUST_LOG").unwrap_or(default).to_owned();
+        if let Err(error) = EnvFilter::try_new(&filter) {
+            self.faults
+                .push(format!("RUST_LOG={filter} cannot be used: {error}"));
+        }
+        filter
+    }
+
+    fn secret_key(&mut self) -> Option<SecretKey> {
+        let key = SecretKey::parse(self.sources.get("SECRET_KEY")?);
+        key.map_err(|fault| self.faults.push(fault)).ok()
+    }
+
+    /// The address at `name`; it may hold a password, so a fault names the setting alone.
+    fn service(&mut self, name: &str, schemes: &[&str], example: &str) -> Option<ServiceUrl> {
+        let url = ServiceUrl::parse(self.sources.get(name)?, schemes).ok();
+        if url.is_none() {
+            self.faults
+                .push(format!("{name} is no address: write {example}"));
+        }
+        url
+    }
+
+    /// What a setting that is on or off says.
+    fn switch(&mut self, name: &str) -> Option<bool> {
+        let text = self.sources.get(name)?;
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => {
+                self.faults
+                    .push(format!("{name}={text} cannot be used: write true or false"));
+                None
+            }
+        }
+    }
+
     fn database(&mut self, name: &str) -> Option<PgConnectOptions> {
-        let text = (self.get)(name)?;
+        let text = self.sources.get(name)?;
         // The value may hold a password, so a fault names the setting alone.
         let parsed = ["postgres://", "postgresql://"]
             .iter()
@@ -163,36 +222,28 @@ impl Reader<'_> {
     }
 
     fn single_tenant(&mut self) -> Option<SchemaName> {
-        let multi = (self.get)("ENABLE_MULTI_TENANCY").unwrap_or_else(|| "true".to_owned());
-        match multi.to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => return None,
-            "false" | "0" | "no" | "off" => {}
-            _ => {
-                self.faults.push(format!(
-                    "ENABLE_MULTI_TENANCY={multi} cannot be used: true or false"
-                ));
-                return None;
-            }
-        }
-        let Some(name) = (self.get)("DEFAULT_TENANT_SCHEMA") else {
-            self.faults.push(
-                "ENABLE_MULTI_TENANCY=false needs DEFAULT_TENANT_SCHEMA: the tenant to serve"
-                    .to_owned(),
-            );
+        // With many tenants no host falls back to one, so the default counts for nothing then.
+        if self.switch("ENABLE_MULTI_TENANCY") != Some(false) {
             return None;
-        };
-        match SchemaName::parse(&name) {
-            Ok(schema) => Some(schema),
-            Err(error) => {
-                self.faults
-                    .push(format!("DEFAULT_TENANT_SCHEMA cannot be used: {error}"));
-                None
-            }
         }
+        let fault = match self.sources.get("DEFAULT_TENANT_SCHEMA") {
+            None => "ENABLE_MULTI_TENANCY=false needs DEFAULT_TENANT_SCHEMA: the schema of the \
+                     tenant to serve"
+                .to_owned(),
+            Some("public") => "DEFAULT_TENANT_SCHEMA=public holds no tenant's tables: make a \
+                               tenant with `create_tenant`, and name its schema"
+                .to_owned(),
+            Some(name) => match SchemaName::parse(name) {
+                Ok(schema) => return Some(schema),
+                Err(error) => format!("DEFAULT_TENANT_SCHEMA cannot be used: {error}"),
+            },
+        };
+        self.faults.push(fault);
+        None
     }
 
     fn proxies(&mut self) -> TrustedProxies {
-        let Some(text) = (self.get)("TRUSTED_PROXIES") else {
+        let Some(text) = self.sources.get("TRUSTED_PROXIES") else {
             return TrustedProxies::none();
         };
         let list = text

@@ -1,4 +1,4 @@
-//! Functions of extensions, which live in schema `extensions`, by theme, each theme sorted.
+//! Functions and types of extensions, which live in schema `extensions`, by theme, each theme sorted.
 //!
 //! `dblink`, `tablefunc` and functions that take the name of a table are left out: they run SQL
 //! text or reach every schema.
@@ -6,6 +6,38 @@
 /// All themes.
 pub(super) const THEMES: &[&[&str]] = &[
     CRYPTO, FUZZY, GEO, HSTORE, LTREE, TRIGRAM, UNACCENT, UUID, VECTOR,
+];
+
+/// Types: citext, cube, earthdistance, h3, hstore, intarray, isn, ltree, PostGIS, seg, pgvector.
+pub(super) const TYPES: &[&str] = &[
+    "box2d",
+    "box3d",
+    "citext",
+    "cube",
+    "ean13",
+    "earth",
+    "geography",
+    "geometry",
+    "geometry_dump",
+    "h3index",
+    "halfvec",
+    "hstore",
+    "isbn",
+    "isbn13",
+    "ismn",
+    "ismn13",
+    "issn",
+    "issn13",
+    "lquery",
+    "ltree",
+    "ltxtquery",
+    "query_int",
+    "raster",
+    "seg",
+    "semver",
+    "sparsevec",
+    "upc",
+    "vector",
 ];
 
 /// pgcrypto.

@@ -8,6 +8,7 @@
 mod dictionaries;
 mod extensions;
 mod functions;
+mod never;
 mod types;
 
 pub(crate) use dictionaries::{DICTIONARY_HELP, dictionary};
@@ -38,6 +39,37 @@ pub(crate) fn column_is_called_as_the_alias(name: &str) -> bool {
 /// Whether a function in schema `extensions` may be called.
 pub(crate) fn extension_function(name: &str) -> bool {
     contains(extensions::THEMES, name)
+}
+
+/// Whether a function of schema `extensions` may not be added by an app.
+pub(crate) fn stays_refused(name: &str) -> bool {
+    never::stays_refused(name)
+}
+
+/// Why a function of schema `extensions` is refused, and the way out.
+pub(crate) fn unlisted_in_extensions(name: &str) -> (String, &'static str) {
+    if stays_refused(name) {
+        return (
+            format!(
+                "function extensions.{name} takes SQL text or the name of an object, or touches \
+                 the session or the server"
+            ),
+            "write the query itself, or a function of a migration",
+        );
+    }
+    (
+        format!("function extensions.{name} is not on the list of functions of extensions"),
+        "add it to functions in [extensions] of tenancy.toml, beside Cargo.toml",
+    )
+}
+
+/// What to do about a type of an extension that is not listed.
+pub(crate) const TYPE_HELP: &str =
+    "add it to types in [extensions] of tenancy.toml, beside Cargo.toml";
+
+/// Whether a type in schema `extensions` may be named.
+pub(crate) fn extension_type(name: &str) -> bool {
+    extensions::TYPES.binary_search(&name).is_ok()
 }
 
 /// Whether a type of PostgreSQL itself may be named.
@@ -72,6 +104,7 @@ mod tests {
         }
         for list in [
             dictionaries::CONFIGURATIONS,
+            extensions::TYPES,
             functions::BARE,
             functions::COLUMNS,
             functions::UNNAMED,

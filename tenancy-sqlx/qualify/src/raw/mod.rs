@@ -10,23 +10,26 @@ mod types;
 mod with;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use self::words::{FORBIDDEN, FROM_ENDS};
 use crate::lex::{Class, Token};
 use crate::names::is_reserved;
+use crate::side::{Owner, Side};
 use crate::source::Source;
 use crate::statement::Place;
-use crate::{Kind, Refusal, Statement};
+use crate::{Allowed, Kind, Refusal, Statement};
 
 type Checked = Result<(), Refusal>;
 
 /// Reads one statement that names its schemas itself.
-pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
-    let source = Source::read(sql)?;
+pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Statement, Refusal> {
+    let source = Source::read(sql, side, allowed)?;
     let parameters = source.parameters()?;
     let mut raw = Raw {
+        side,
+        allowed,
         tokens: &source.tokens,
         length: sql.len(),
         ctes: Vec::new(),
@@ -34,7 +37,7 @@ pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
         verbs: BTreeSet::from([0]),
         columns: Vec::new(),
         introduced: BTreeSet::new(),
-        relations: BTreeSet::new(),
+        relations: BTreeMap::new(),
         types: BTreeSet::new(),
         skipped: BTreeSet::new(),
         functions: Vec::new(),
@@ -47,6 +50,8 @@ pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
 }
 
 struct Raw<'s, 'a> {
+    side: Side,
+    allowed: &'s Allowed,
     tokens: &'s [Token<'a>],
     length: usize,
     /// CTEs and the tokens among which each is in sight.
@@ -60,7 +65,7 @@ struct Raw<'s, 'a> {
     /// Names that the statement introduces before a parenthesis, and types: these are not calls.
     introduced: BTreeSet<usize>,
     /// Where a qualified name stands for a table.
-    relations: BTreeSet<usize>,
+    relations: BTreeMap<usize, Owner>,
     /// Where a qualified name stands for a type.
     types: BTreeSet<usize>,
     /// Tokens of SEARCH, CYCLE and ROWS FROM, which have been read already.
@@ -102,7 +107,10 @@ impl Raw<'_, '_> {
         if !first.iter().any(|word| self.word(0, word)) {
             return self.refuse(
                 0,
-                "only SELECT, VALUES, WITH, INSERT, UPDATE, DELETE and MERGE are tenant SQL",
+                format!(
+                    "only SELECT, VALUES, WITH, INSERT, UPDATE, DELETE and MERGE are {}",
+                    self.side.sql()
+                ),
                 "start with one of them",
             );
         }
@@ -256,7 +264,7 @@ impl Raw<'_, '_> {
             }
             forbidden if FORBIDDEN.binary_search(&forbidden).is_ok() => self.refuse(
                 at,
-                format!("{word} is not read in tenant SQL"),
+                format!("{word} is not read in {}", self.side.sql()),
                 "quote it when it is the name of a column",
             ),
             _ => Ok(()),

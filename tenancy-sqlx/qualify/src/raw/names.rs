@@ -3,7 +3,8 @@
 use super::words::TAKES_PARENTHESES;
 use super::{Checked, Raw};
 use crate::lex::{Class, Token};
-use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANT, is_reserved};
+use crate::names::{CATALOG, EXTENSIONS, PUBLIC, SHARED, TENANCY, TENANT, is_reserved};
+use crate::side::{Owner, Side};
 use crate::statement::Place;
 use crate::{Kind, allow};
 
@@ -20,6 +21,7 @@ impl Raw<'_, '_> {
             && self.mark(at - 1, b'(')
             && self.word(at - 2, "operator");
         let called = self.mark(at + 3, b'(');
+        let relation = self.relations.get(&at).copied();
         if self.mark(at + 3, b'.') {
             return self.refuse(at, "a name has three parts", "give the table an alias");
         }
@@ -32,43 +34,64 @@ impl Raw<'_, '_> {
         match schema.as_str() {
             EXTENSIONS | CATALOG if self.types.contains(&at) => Ok(()),
             EXTENSIONS | CATALOG if is_operator => Ok(()),
-            TENANT if self.relations.contains(&at) => {
-                self.places.push(Place {
-                    start: token.start,
-                    end: token.span().end,
-                });
-                self.tables.push(name);
+            _ if relation.is_some() => {
+                match relation {
+                    Some(Owner::Tenant) => {
+                        self.place(token);
+                        self.tables.push(name);
+                    }
+                    Some(Owner::App) => self.tables.push(format!("{schema}.{name}")),
+                    Some(Owner::Published) | None => {}
+                }
                 Ok(())
             }
-            TENANT if called => {
-                self.kind = Kind::Write;
-                self.places.push(Place {
-                    start: token.start,
-                    end: token.span().end,
-                });
-                Ok(())
-            }
-            SHARED if self.relations.contains(&at) => Ok(()),
             CATALOG if called && allow::function(&name) => self.dictionary(at + 2),
             // A type before a string, which is checked with the string.
             CATALOG | EXTENSIONS if !called && self.is_text(at + 3) => Ok(()),
             CATALOG | EXTENSIONS if at > 0 && self.word(at - 1, "collate") => Ok(()),
-            EXTENSIONS if called && allow::extension_function(&name) => self.dictionary(at + 2),
-            TENANT | SHARED | CATALOG | EXTENSIONS => self.refuse(
+            EXTENSIONS if called && self.allowed.function(&name) => self.dictionary(at + 2),
+            EXTENSIONS if called => {
+                let (reason, help) = allow::unlisted_in_extensions(&name);
+                self.refuse(at, reason, help)
+            }
+            CATALOG | EXTENSIONS => self.may_not_stand(at, &schema, &name),
+            other if called => match self.side.function(other) {
+                Ok(owner) => {
+                    self.kind = Kind::Write;
+                    if owner == Owner::Tenant {
+                        self.place(token);
+                    }
+                    Ok(())
+                }
+                Err((reason, help)) => self.refuse(at, reason, help),
+            },
+            _ if is_operator => self.refuse(
                 at,
-                format!("{schema}.{name} may not stand here"),
-                "name tables in FROM, listed functions and types elsewhere",
+                "an operator is taken from a foreign schema",
+                "write OPERATOR(extensions.…) or OPERATOR(pg_catalog.…)",
             ),
-            _ if called || is_operator => self.refuse(
-                at,
-                format!("schema {schema} is not the tenant's"),
-                "write tenant. for the tenant's own, extensions. for an extension's",
-            ),
+            TENANT | SHARED => self.may_not_stand(at, &schema, &name),
+            PUBLIC | TENANCY if self.side == Side::Shared => self.may_not_stand(at, &schema, &name),
             _ => {
                 self.columns.push(at);
                 Ok(())
             }
         }
+    }
+
+    fn may_not_stand(&self, at: usize, schema: &str, name: &str) -> Checked {
+        self.refuse(
+            at,
+            format!("{schema}.{name} may not stand here"),
+            "name tables in FROM, listed functions and types elsewhere",
+        )
+    }
+
+    fn place(&mut self, schema: Token<'_>) {
+        self.places.push(Place {
+            start: schema.start,
+            end: schema.span().end,
+        });
     }
 
     fn is_text(&self, at: usize) -> bool {
@@ -90,8 +113,18 @@ impl Raw<'_, '_> {
         }
         self.refuse(
             at,
-            format!("function {name} is not on the list of functions for tenant SQL"),
-            "write tenant.f(…) for the tenant's own, AS before an alias with columns",
+            format!(
+                "function {name} is not on the list of functions for {}",
+                self.side.sql()
+            ),
+            match self.side {
+                Side::Tenant => {
+                    "write tenant.f(…) for the tenant's own, AS before an alias with columns"
+                }
+                Side::Shared => {
+                    "write public.f(…) or shared.f(…) for the app's own, AS before an alias with columns"
+                }
+            },
         )
     }
 
@@ -105,8 +138,8 @@ impl Raw<'_, '_> {
         if !is_excluded && !self.names.contains(&alias) {
             return self.refuse(
                 at,
-                format!("schema {alias} is not the tenant's, and no alias is called so"),
-                "write tenant.x for a table, the alias as it stands in FROM for a column",
+                format!("no table or alias is called {alias} here"),
+                "write the alias as it stands in FROM for a column",
             );
         }
         let mut same = self.functions.iter().filter(|(name, _)| *name == alias);

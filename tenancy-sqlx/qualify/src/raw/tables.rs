@@ -5,7 +5,8 @@ use super::{Checked, Raw};
 use crate::Refusal;
 use crate::allow;
 use crate::lex::{Class, Token};
-use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANT, is_reserved};
+use crate::names::{CATALOG, EXTENSIONS, SHARED, TENANCY, is_reserved};
+use crate::side::{Side, Use};
 
 impl Raw<'_, '_> {
     /// What stands where a table is expected.
@@ -43,18 +44,18 @@ impl Raw<'_, '_> {
             return self.rows_alias(at + 1);
         }
         let called = self.mark(at + 3, b'(');
-        match (name.as_str(), called) {
-            (TENANT | SHARED, false) => {
-                self.relations.insert(at);
-                self.names.extend(self.tokens.get(at + 2).map(Token::name));
+        let second = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
+        match name.as_str() {
+            CATALOG if called => self.function_alias(&second, at + 3),
+            EXTENSIONS if called => self.function_alias("", at + 3),
+            schema if called => match self.side.function(schema) {
+                Ok(_) => self.function_alias("", at + 3),
+                Err((reason, help)) => self.refuse(at, reason, help),
+            },
+            schema => {
+                self.relation(at, schema, &second, Use::Read)?;
                 self.rows_alias(at + 3)
             }
-            (CATALOG, true) => {
-                let called = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
-                self.function_alias(&called, at + 3)
-            }
-            (TENANT | EXTENSIONS, true) => self.function_alias("", at + 3),
-            _ => self.no_table(at),
         }
     }
 
@@ -63,24 +64,49 @@ impl Raw<'_, '_> {
         if self.word(at, "only") {
             at += 1;
         }
-        let own = self
-            .tokens
-            .get(at)
-            .is_some_and(|token| token.is_name() && token.name() == TENANT);
-        if own && self.mark(at + 1, b'.') {
-            self.relations.insert(at);
-            self.names.extend(self.tokens.get(at + 2).map(Token::name));
-            return if self.mark(at + 3, b'(') {
-                Ok(())
-            } else {
-                self.rows_alias(at + 3)
+        let schema = self.tokens.get(at).filter(|token| token.is_name());
+        let schema = schema.map(Token::name).unwrap_or_default();
+        if schema.is_empty() || !self.mark(at + 1, b'.') {
+            let (reason, help) = match self.side {
+                Side::Tenant => (
+                    "only the tenant's own tables are changed",
+                    "write tenant. before the table",
+                ),
+                Side::Shared => (
+                    "this table does not name its schema",
+                    "write public. or shared. before the table",
+                ),
             };
+            return self.refuse(at, reason, help);
         }
-        self.refuse(
-            at,
-            "only the tenant's own tables are changed",
-            "write tenant. before the table",
-        )
+        let table = self.tokens.get(at + 2).map(Token::name).unwrap_or_default();
+        self.relation(at, &schema, &table, Use::Target)?;
+        if self.mark(at + 3, b'(') {
+            Ok(())
+        } else {
+            self.rows_alias(at + 3)
+        }
+    }
+
+    /// A qualified table, by whose name columns may be qualified.
+    fn relation(&mut self, at: usize, schema: &str, table: &str, purpose: Use) -> Checked {
+        match self.side.table(schema, table, purpose) {
+            Ok(owner) => {
+                self.relations.insert(at, owner);
+                self.names.insert(table.to_owned());
+                Ok(())
+            }
+            Err((reason, help)) => {
+                // Here a table's name never stands alone.
+                let foreign = ![SHARED, TENANCY].contains(&schema);
+                let help = if foreign {
+                    self.side.before_a_table()
+                } else {
+                    help
+                };
+                self.refuse(at, reason, help)
+            }
+        }
     }
 
     pub(super) fn is_cte(&self, name: &str, at: usize) -> bool {
@@ -92,8 +118,11 @@ impl Raw<'_, '_> {
     pub(super) fn no_table<T>(&self, at: usize) -> Result<T, Refusal> {
         self.refuse(
             at,
-            "this is no table of the tenant",
-            "write tenant.x, shared.x, the name of a CTE or a subquery",
+            match self.side {
+                Side::Tenant => "this is no table of the tenant",
+                Side::Shared => "this is no table of the app",
+            },
+            self.side.before_a_table(),
         )
     }
 

@@ -42,13 +42,46 @@ impl Raw<'_, '_> {
         let inner = second.map(|token| token.name()).unwrap_or_default();
         let listed = match name.as_str() {
             CATALOG => allow::type_name(&inner),
-            EXTENSIONS => !inner.is_empty() && !allow::is_object_type(&inner),
+            EXTENSIONS => self.allowed.type_name(&inner),
             _ => false,
         };
+        if !listed && name == EXTENSIONS {
+            return self.refuse(
+                at + 2,
+                format!("type {inner} is not on the list of types of extensions"),
+                allow::TYPE_HELP,
+            );
+        }
         if !listed || self.mark(at + 3, b'.') {
             return self.no_type(at, &format!("{name}.{inner}"));
         }
         self.types.insert(at);
+        if name == EXTENSIONS {
+            return self.qualified_operators(at, &inner);
+        }
+        Ok(())
+    }
+
+    /// Refuses an operator without a schema beside a value that is cast to the type of an
+    /// extension, whose own operators are out of sight.
+    fn qualified_operators(&self, at: usize, name: &str) -> Checked {
+        const COMPARES: &[&str] = &["between", "ilike", "in", "like", "similar"];
+        let compares = |at: usize| {
+            let token = self.tokens.get(at);
+            token.is_some_and(|token| token.class == Class::Operator && !self.mark(at + 1, b')'))
+                || COMPARES.iter().any(|word| self.word(at, word))
+                || self.word(at, "is") && self.word(at + 1, "distinct")
+        };
+        let behind = at + 3 + usize::from(self.word(at + 3, "not"));
+        // `= 'x'::extensions.t`, where the value is one token.
+        let before = at.checked_sub(4).filter(|_| self.mark(at - 1, b':'));
+        if compares(behind) || before.is_some_and(compares) {
+            return self.refuse(
+                at,
+                format!("the operators of extensions.{name} are not found without their schema"),
+                "write OPERATOR(extensions.=) and the like between the values",
+            );
+        }
         Ok(())
     }
 

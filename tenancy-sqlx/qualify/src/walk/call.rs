@@ -6,7 +6,8 @@ use sqlparser::ast::{
 };
 
 use super::{Walk, Walked, name_of};
-use crate::names::{CATALOG, EXTENSIONS, TENANT};
+use crate::names::{CATALOG, EXTENSIONS};
+use crate::side::Owner;
 use crate::statement::Place;
 use crate::{Kind, Refusal, allow};
 
@@ -66,7 +67,7 @@ impl Walk<'_, '_> {
         if ident.quote_style.is_none() && allow::bare_function(&name_of(ident)) {
             return Ok(());
         }
-        Err(not_listed(token.span(), &name_of(ident)))
+        Err(self.not_listed(token.span(), &name_of(ident)))
     }
 
     /// Checks a function's name, qualifies one of the tenant's, and answers it without its schema.
@@ -89,29 +90,30 @@ impl Walk<'_, '_> {
             if allow::function(&called) || allow::bare_function(&called) {
                 return Ok(called);
             }
-            return Err(not_listed(span, &called));
+            return Err(self.not_listed(span, &called));
         };
         let token = self.source.name(schema)?;
         match name_of(schema).as_str() {
             CATALOG if allow::function(&called) => {}
-            EXTENSIONS if allow::extension_function(&called) => {}
-            CATALOG | EXTENSIONS => {
-                return Err(not_listed(token.start..span.end, &format!("{name}")));
+            EXTENSIONS if self.source.allowed.function(&called) => {}
+            EXTENSIONS => {
+                let (reason, help) = allow::unlisted_in_extensions(&called);
+                return Err(Refusal::new(token.start..span.end, reason, help));
             }
-            TENANT => {
-                // What it does is not known here.
-                self.kind = Kind::Write;
-                self.places.push(Place {
-                    start: token.start,
-                    end: token.span().end,
-                });
+            CATALOG => {
+                return Err(self.not_listed(token.start..span.end, &format!("{name}")));
             }
             other => {
-                return Err(Refusal::new(
-                    token.span(),
-                    format!("schema {other} holds no functions for tenants"),
-                    "write tenant. for the tenant's own, extensions. for an extension's",
-                ));
+                let owner = self.source.side.function(other);
+                let owner = owner.map_err(|why| Refusal::new(token.span(), why.0, why.1))?;
+                // What it does is not known here.
+                self.kind = Kind::Write;
+                if owner == Owner::Tenant {
+                    self.places.push(Place {
+                        start: token.start,
+                        end: token.span().end,
+                    });
+                }
             }
         }
         Ok(called)
@@ -194,12 +196,16 @@ impl Walk<'_, '_> {
         }
         self.refuse(first, rule.reason(function), allow::DICTIONARY_HELP)
     }
-}
 
-fn not_listed(span: std::ops::Range<usize>, name: &str) -> Refusal {
-    Refusal::new(
-        span,
-        format!("function {name} is not on the list of functions for tenant SQL"),
-        "write tenant.f(…) for the tenant's own, extensions.f(…) for a listed one of an extension",
-    )
+    fn not_listed(&self, span: std::ops::Range<usize>, name: &str) -> Refusal {
+        let side = self.source.side;
+        Refusal::new(
+            span,
+            format!(
+                "function {name} is not on the list of functions for {}",
+                side.sql()
+            ),
+            side.before_a_function(),
+        )
+    }
 }

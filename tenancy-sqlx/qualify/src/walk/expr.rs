@@ -1,12 +1,12 @@
 //! Expressions.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, Expr, ExtractSyntax, Ident, ObjectName, Subscript,
-    UnaryOperator, Value, ValueWithSpan, WindowFrameBound, WindowSpec,
+    AccessExpr, BinaryOperator, CeilFloorKind, DataType, Expr, ExtractSyntax, Ident, ObjectName,
+    Subscript, UnaryOperator, Value, ValueWithSpan, WindowFrameBound, WindowSpec,
 };
 
 use super::scope::Alias;
-use super::{Walk, Walked, name_of, reserved};
+use super::{Walk, Walked, name_of};
 use crate::names::{CATALOG, EXTENSIONS, is_reserved};
 use crate::{Refusal, allow};
 
@@ -38,9 +38,11 @@ impl Walk<'_, '_> {
             | Expr::IsJson { expr: inner, .. }
             | Expr::IsNormalized { expr: inner, .. }
             | Expr::Nested(inner) => self.expr(inner),
-            Expr::IsDistinctFrom(left, right)
-            | Expr::IsNotDistinctFrom(left, right)
-            | Expr::AtTimeZone {
+            Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
+                self.plain_types([&**left, &**right])?;
+                self.all([&**left, &**right])
+            }
+            Expr::AtTimeZone {
                 timestamp: left,
                 time_zone: right,
             }
@@ -48,16 +50,31 @@ impl Walk<'_, '_> {
                 expr: left,
                 r#in: right,
             } => self.all([&**left, &**right]),
-            Expr::InList { expr, list, .. } => self.all([&**expr].into_iter().chain(list)),
+            Expr::InList { expr, list, .. } => {
+                self.plain_types([&**expr].into_iter().chain(list))?;
+                self.all([&**expr].into_iter().chain(list))
+            }
             Expr::InSubquery { expr, subquery, .. } => {
+                self.plain_types([&**expr])?;
                 self.expr(expr)?;
                 self.query(subquery)
             }
             Expr::Between {
                 expr, low, high, ..
-            } => self.all([&**expr, &**low, &**high]),
+            } => {
+                self.plain_types([&**expr, &**low, &**high])?;
+                self.all([&**expr, &**low, &**high])
+            }
             Expr::BinaryOp { left, op, right } => {
                 self.operator(expr, op)?;
+                if !matches!(
+                    op,
+                    BinaryOperator::And
+                        | BinaryOperator::Or
+                        | BinaryOperator::PGCustomBinaryOperator(_)
+                ) {
+                    self.plain_types([&**left, &**right])?;
+                }
                 self.all([&**left, &**right])
             }
             Expr::AnyOp {
@@ -72,6 +89,9 @@ impl Walk<'_, '_> {
                 right,
             } => {
                 self.operator(expr, compare_op)?;
+                if !matches!(compare_op, BinaryOperator::PGCustomBinaryOperator(_)) {
+                    self.plain_types([&**left, &**right])?;
+                }
                 self.all([&**left, &**right])
             }
             Expr::Like {
@@ -89,6 +109,7 @@ impl Walk<'_, '_> {
                 ..
             } => {
                 self.absent(expr, !*any, "LIKE ANY without an array")?;
+                self.plain_types([&**inner, &**pattern])?;
                 self.all(
                     [&**inner, &**pattern]
                         .into_iter()
@@ -185,6 +206,7 @@ impl Walk<'_, '_> {
                 else_result,
                 ..
             } => {
+                self.plain_types(operand.as_deref())?;
                 self.all(operand.as_deref())?;
                 for when in conditions {
                     self.all([&when.condition, &when.result])?;
@@ -224,6 +246,34 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Refuses a value cast to the type of an extension beside an operator without a schema.
+    ///
+    /// The operators of extensions are out of sight. PostgreSQL would take one of its own, if
+    /// the type can be read as one of its own: citext would be compared as text.
+    fn plain_types<'e>(&self, operands: impl IntoIterator<Item = &'e Expr>) -> Walked {
+        operands.into_iter().try_for_each(|operand| {
+            let mut inner = operand;
+            while let Expr::Nested(nested) | Expr::Collate { expr: nested, .. } = inner {
+                inner = nested;
+            }
+            let Expr::Cast {
+                data_type: DataType::Custom(name, _),
+                ..
+            } = inner
+            else {
+                return Ok(());
+            };
+            match self.idents(name)?.as_slice() {
+                [schema, _] if name_of(schema) == EXTENSIONS => self.refuse(
+                    name,
+                    format!("the operators of {name} are not found without their schema"),
+                    "write OPERATOR(extensions.=) and the like between the values",
+                ),
+                _ => Ok(()),
+            }
+        })
+    }
+
     fn bare_column(&self, ident: &Ident) -> Walked {
         let token = self.source.name(ident)?;
         if ident.quote_style.is_none() {
@@ -231,7 +281,7 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             if is_reserved(&ident.value) {
-                return Err(reserved(token.span(), &ident.value));
+                return Err(self.reserved(token.span(), &ident.value));
             }
         }
         match self.scopes.aliases(&name_of(ident)).next() {

@@ -22,21 +22,13 @@ use sqlparser::parser::{Parser, ParserError};
 
 use self::scope::Scopes;
 use crate::lex::Token;
-use crate::names::{SHARED, TENANT, fold, is_reserved};
+use crate::names::{fold, is_reserved};
+use crate::side::{Owner, Side, Use};
 use crate::source::Source;
 use crate::statement::Place;
-use crate::{Kind, Refusal, Statement};
+use crate::{Allowed, Kind, Refusal, Statement};
 
 type Walked = Result<(), Refusal>;
-
-/// What a table is named for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    /// In a FROM list.
-    Read,
-    /// As the target of INSERT, UPDATE, DELETE or MERGE, which is never a CTE.
-    Target,
-}
 
 /// A deeper statement is read on a stack of its own: the parser takes up to 200 kB for one nested
 /// query when it is compiled without optimization, and a thread of a server has 2 MB.
@@ -44,8 +36,8 @@ const DEEP: usize = 50;
 const STACK: usize = 64 * 1024 * 1024;
 
 /// Reads and walks one statement.
-pub(crate) fn statement(sql: &str) -> Result<Statement, Refusal> {
-    let source = Source::read(sql)?;
+pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Statement, Refusal> {
+    let source = Source::read(sql, side, allowed)?;
     if source.depth <= DEEP {
         return read(&source);
     }
@@ -117,7 +109,10 @@ impl<'s, 'a> Walk<'s, 'a> {
                 self.write(tree)
             }
             _ => self.refuse_whole(
-                "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES are tenant SQL",
+                format!(
+                    "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES are {}",
+                    self.source.side.sql()
+                ),
                 "change tables in a migration; leave sessions and transactions to the library",
             ),
         }
@@ -130,7 +125,7 @@ impl<'s, 'a> Walk<'s, 'a> {
             [table] => {
                 let token = self.source.name(table)?;
                 if table.quote_style.is_none() && is_reserved(&table.value) {
-                    return Err(reserved(token.span(), &table.value));
+                    return Err(self.reserved(token.span(), &table.value));
                 }
                 let known = name_of(table);
                 let start = token.start;
@@ -138,27 +133,30 @@ impl<'s, 'a> Walk<'s, 'a> {
                 if purpose == Use::Read && self.scopes.is_cte(&known) {
                     return Ok(known);
                 }
+                if self.source.side == Side::Shared {
+                    return Err(Refusal::new(
+                        token.span(),
+                        format!("{known} does not name its schema"),
+                        "write public.x or shared.x; a tenant's tables are for tenant_sql!",
+                    ));
+                }
                 (known, Place { start, end: start })
             }
             [schema, table] => {
                 let token = self.source.name(schema)?;
                 self.source.name(table)?;
-                match (name_of(schema).as_str(), purpose) {
-                    (TENANT, _) => {}
-                    (SHARED, Use::Read) => {
-                        self.handled.insert(token.start);
-                        return Ok(name_of(table));
-                    }
-                    (SHARED, Use::Target) => {
-                        return Err(Refusal::new(
-                            token.span(),
-                            "tenants only read schema shared",
-                            "change shared tables through the shared door",
-                        ));
-                    }
-                    (other, _) => return Err(foreign_schema(token.span(), other)),
-                }
+                let (schema, known) = (name_of(schema), name_of(table));
+                let owner = self.source.side.table(&schema, &known, purpose);
+                let owner = owner.map_err(|why| Refusal::new(token.span(), why.0, why.1))?;
                 self.handled.insert(token.start);
+                match owner {
+                    Owner::Tenant => {}
+                    Owner::App => {
+                        self.tables.push(format!("{schema}.{known}"));
+                        return Ok(known);
+                    }
+                    Owner::Published => return Ok(known),
+                }
                 (
                     name_of(table),
                     Place {
@@ -209,7 +207,7 @@ impl<'s, 'a> Walk<'s, 'a> {
     fn introduced(&self, ident: &Ident) -> Result<String, Refusal> {
         let token = self.source.name(ident)?;
         if ident.quote_style.is_none() && is_reserved(&ident.value) {
-            return Err(reserved(token.span(), &ident.value));
+            return Err(self.reserved(token.span(), &ident.value));
         }
         Ok(name_of(ident))
     }
@@ -250,6 +248,21 @@ impl<'s, 'a> Walk<'s, 'a> {
         Err(Refusal::new(0..self.source.text.len(), reason, help))
     }
 
+    fn reserved(&self, span: Range<usize>, word: &str) -> Refusal {
+        Refusal::new(
+            span,
+            format!("{word} is a word of SQL, not a name"),
+            match self.source.side {
+                Side::Tenant => {
+                    "quote the name, or write tenant_sql!(raw \"…\") with tenant. before each table"
+                }
+                Side::Shared => {
+                    "quote the name, or write shared_sql!(raw \"…\") where the parser misreads it"
+                }
+            },
+        )
+    }
+
     /// Refuses a part of a form that PostgreSQL does not have, when it is there.
     fn absent(&self, node: &impl Spanned, is_absent: bool, what: &str) -> Walked {
         if is_absent {
@@ -257,7 +270,7 @@ impl<'s, 'a> Walk<'s, 'a> {
         }
         self.refuse(
             node,
-            format!("{what} is not tenant SQL"),
+            format!("{what} is not {}", self.source.side.sql()),
             "write it as PostgreSQL does",
         )
     }
@@ -269,22 +282,6 @@ fn name_of(ident: &Ident) -> String {
         None => fold(&ident.value),
         Some(_) => ident.value.clone(),
     }
-}
-
-fn reserved(span: Range<usize>, word: &str) -> Refusal {
-    Refusal::new(
-        span,
-        format!("{word} is a word of SQL, not a name"),
-        "quote the name, or write tenant_sql!(raw \"…\") with tenant. before each table",
-    )
-}
-
-fn foreign_schema(span: Range<usize>, schema: &str) -> Refusal {
-    Refusal::new(
-        span,
-        format!("schema {schema} is not the tenant's"),
-        "write the table's name alone, or shared.x for what every tenant reads",
-    )
 }
 
 fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
@@ -315,7 +312,7 @@ fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
     Refusal::new(
         span,
         format!("the statement is not understood ({message})"),
-        "check it, or write tenant_sql!(raw \"…\") with tenant. before each table",
+        source.side.raw(),
     )
 }
 
@@ -332,7 +329,7 @@ mod tests {
             "INSERT INTO blogs (id) VALUES (1)",
             "SELECT 1 WHERE EXISTS (SELECT 1 FROM blogs)",
         ] {
-            let source = Source::read(sql).expect("a text");
+            let source = Source::read(sql, Side::Tenant, &crate::LISTED).expect("a text");
             let trees = Parser::parse_sql(&PostgreSqlDialect {}, sql).expect("a statement");
             let idle = Walk::new(&source);
             assert!(idle.all_relations_were_handled(&trees[0]).is_err(), "{sql}");

@@ -7,8 +7,9 @@ use sqlparser::ast::{
 };
 
 use super::scope::Alias;
-use super::{Use, Walk, Walked, name_of};
+use super::{Walk, Walked, name_of};
 use crate::names::CATALOG;
+use crate::side::Use;
 use crate::{Refusal, allow};
 
 impl Walk<'_, '_> {

@@ -64,13 +64,21 @@ impl Walk<'_, '_> {
                     }
                     [schema, ident]
                         if name_of(schema) == EXTENSIONS
-                            && !allow::is_object_type(&name_of(ident)) =>
+                            && self.source.allowed.type_name(&name_of(ident)) =>
                     {
                         Ok(())
                     }
                     [.., ident] if allow::is_object_type(&name_of(ident)) => {
                         self.object_type(name, &name_of(ident))
                     }
+                    [schema, ident] if name_of(schema) == EXTENSIONS => self.refuse(
+                        name,
+                        format!(
+                            "type {} is not on the list of types of extensions",
+                            name_of(ident)
+                        ),
+                        allow::TYPE_HELP,
+                    ),
                     _ => self.refuse(
                         name,
                         format!("type {name} is not one of PostgreSQL's own"),

@@ -7,8 +7,9 @@ use sqlparser::ast::{
 };
 
 use super::scope::Alias;
-use super::{Use, Walk, Walked};
+use super::{Walk, Walked};
 use crate::Kind;
+use crate::side::Use;
 
 impl Walk<'_, '_> {
     pub(super) fn write(&mut self, tree: &Tree) -> Walked {

@@ -361,7 +361,7 @@ SELECT pg_catalog.lower(title) FROM blogs ORDER BY 1
 SELECT extensions.similarity(title, 'Bird') FROM blogs ORDER BY 1
 ;;
 -- extension type
-SELECT title FROM blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+SELECT title FROM blogs WHERE title::extensions.citext OPERATOR(extensions.=) 'alpha'::extensions.citext
 ;;
 -- extension operator
 SELECT title FROM blogs WHERE title OPERATOR(extensions.%) 'Alpha' ORDER BY 1
@@ -512,7 +512,7 @@ SELECT tenant.shout(title) FROM tenant.blogs ORDER BY 1
 ;;
 -- raw: extensions
 -- raw
-SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+SELECT title FROM tenant.blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext OPERATOR(extensions.=) 'alpha' ORDER BY 1
 ;;
 -- raw: expressions with from
 -- raw
@@ -528,7 +528,7 @@ SELECT n.id, (SELECT n.id FROM blogs n LIMIT 1) FROM unnest(ARRAY[1]) AS n(id)
 SELECT j.name FROM (authors a CROSS JOIN (SELECT 1 AS one) AS o) AS j ORDER BY 1
 ;;
 -- configurations
-SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=3'), jsonb_to_tsvector(data, '["all"]') FROM blogs ORDER BY id
+SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=9, MinWords=1'), jsonb_to_tsvector(data, '["all"]') FROM blogs ORDER BY id
 ;;
 -- configurations of parameters
 -- bind: 'hello'
@@ -555,7 +555,7 @@ SELECT r.a, r.b FROM jsonb_to_recordset('[]'::jsonb) AS r(a numeric(10, 2), b te
 ;;
 -- raw: configurations
 -- raw
-SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=3'), to_tsvector(body) FROM tenant.blogs ORDER BY id
+SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=9, MinWords=1'), to_tsvector(body) FROM tenant.blogs ORDER BY id
 ;;
 -- raw: insert with alias
 -- raw
@@ -595,4 +595,89 @@ SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements
 -- raw: column of a function by its alias
 -- raw
 SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
+;;
+-- shared: table of public
+-- shared
+-- bind: 1
+SELECT u.id, u.email FROM public.users u WHERE u.id = $1
+;;
+-- shared: table of public by its name
+-- shared
+SELECT users.id FROM public.users ORDER BY users.id
+;;
+-- shared: join of public and shared
+-- shared
+SELECT u.id, p.name FROM public.users AS u JOIN shared.plans AS p ON p.id = u.plan_id ORDER BY 1
+;;
+-- shared: quoted schema
+-- shared
+SELECT "Total" FROM "public"."Order" ORDER BY 1
+;;
+-- shared: tenants and domains are read
+-- shared
+SELECT t.slug, d.host FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id ORDER BY 1
+;;
+-- shared: cte
+-- shared
+WITH recent AS (SELECT id FROM public.users WHERE id > 1) SELECT count(*) FROM recent
+;;
+-- shared: recursive cte
+-- shared
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i) FROM n, shared.plans p WHERE p.id = n.i
+;;
+-- shared: insert
+-- shared
+-- bind: 'x'
+INSERT INTO public.users (email) VALUES ($1) ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING users.id
+;;
+-- shared: insert into shared
+-- shared
+INSERT INTO shared.plans AS p (name) SELECT u.email FROM public.users u RETURNING p.id
+;;
+-- shared: update
+-- shared
+UPDATE shared.plans p SET price = 2 FROM public.users u WHERE u.plan_id = p.id RETURNING p.id
+;;
+-- shared: delete
+-- shared
+DELETE FROM public.users u USING shared.plans p WHERE p.id = u.plan_id AND p.name = 'gone' RETURNING u.id
+;;
+-- shared: merge
+-- shared
+MERGE INTO public.users u USING shared.plans p ON u.plan_id = p.id WHEN MATCHED THEN UPDATE SET plan_id = p.id WHEN NOT MATCHED THEN INSERT (email) VALUES (p.name)
+;;
+-- shared: lock
+-- shared
+SELECT id FROM public.users WHERE id = 1 FOR UPDATE
+;;
+-- shared: function of public
+-- shared
+SELECT public.shout(u.email) FROM public.users u ORDER BY 1
+;;
+-- shared: table function of shared
+-- shared
+SELECT f.n FROM shared.numbers() AS f(n) ORDER BY 1
+;;
+-- shared: extension
+-- shared
+SELECT u.id FROM public.users u WHERE u.email OPERATOR(extensions.%) 'ann' AND extensions.similarity(u.email, 'ann') > 0
+;;
+-- shared: subqueries
+-- shared
+SELECT (SELECT max(p.id) FROM shared.plans p), EXISTS (SELECT 1 FROM public.users u WHERE u.id = 1)
+;;
+-- raw shared: for no key update
+-- shared
+-- raw
+SELECT u.id FROM public.users u ORDER BY 1 FOR NO KEY UPDATE
+;;
+-- raw shared: conflict on expression
+-- shared
+-- raw
+INSERT INTO public.users (email) VALUES ('x') ON CONFLICT (lower(email)) DO NOTHING
+;;
+-- raw shared: only
+-- shared
+-- raw
+SELECT t.slug FROM ONLY tenancy.tenants t ORDER BY 1
 ;;

@@ -466,7 +466,7 @@ SELECT extensions.similarity(title, 'Bird') FROM "t1".blogs ORDER BY 1
 ;;
 -- extension type
 -- Read [blogs] 0
-SELECT title FROM "t1".blogs WHERE title::extensions.citext = 'alpha'::extensions.citext
+SELECT title FROM "t1".blogs WHERE title::extensions.citext OPERATOR(extensions.=) 'alpha'::extensions.citext
 ;;
 -- extension operator
 -- Read [blogs] 0
@@ -640,7 +640,7 @@ SELECT "t1".shout(title) FROM "t1".blogs ORDER BY 1
 ;;
 -- raw: extensions
 -- Read [blogs] 0
-SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext = 'alpha' ORDER BY 1
+SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) 'Alpha' AND extensions.similarity(title, 'Alpha') > 0 AND title::extensions.citext OPERATOR(extensions.=) 'alpha' ORDER BY 1
 ;;
 -- raw: expressions with from
 -- Read [blogs] 0
@@ -660,7 +660,7 @@ SELECT j.name FROM ("t1".authors a CROSS JOIN (SELECT 1 AS one) AS o) AS j ORDER
 ;;
 -- configurations
 -- Read [blogs] 0
-SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=3'), jsonb_to_tsvector(data, '["all"]') FROM "t1".blogs ORDER BY id
+SELECT to_tsvector('pg_catalog.english', title), to_tsquery(('simple'), 'x'), to_tsvector(title), ts_headline(title, 'a'::tsquery, 'MaxWords=9, MinWords=1'), jsonb_to_tsvector(data, '["all"]') FROM "t1".blogs ORDER BY id
 ;;
 -- configurations of parameters
 -- Read [] 1
@@ -689,7 +689,7 @@ SELECT r.a, r.b FROM jsonb_to_recordset('[]'::jsonb) AS r(a numeric(10, 2), b te
 ;;
 -- raw: configurations
 -- Read [blogs] 0
-SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=3'), to_tsvector(body) FROM "t1".blogs ORDER BY id
+SELECT to_tsvector('english', body), ts_headline('simple', body, plainto_tsquery('english', 'x')), ts_headline(body, 'a'::tsquery, 'MaxWords=9, MinWords=1'), to_tsvector(body) FROM "t1".blogs ORDER BY id
 ;;
 -- raw: insert with alias
 -- Write [blogs ratings] 0
@@ -730,4 +730,84 @@ SELECT n.n, e.value, b.tag FROM generate_series(1, 2) AS n, jsonb_array_elements
 -- raw: column of a function by its alias
 -- Read [] 0
 SELECT n.n, e.value FROM pg_catalog.generate_series(1, 2) AS n, jsonb_array_elements_text('[1]'::jsonb) AS e ORDER BY 1
+;;
+-- shared: table of public
+-- Read [public.users] 1
+SELECT u.id, u.email FROM public.users u WHERE u.id = $1
+;;
+-- shared: table of public by its name
+-- Read [public.users] 0
+SELECT users.id FROM public.users ORDER BY users.id
+;;
+-- shared: join of public and shared
+-- Read [public.users shared.plans] 0
+SELECT u.id, p.name FROM public.users AS u JOIN shared.plans AS p ON p.id = u.plan_id ORDER BY 1
+;;
+-- shared: quoted schema
+-- Read [public.Order] 0
+SELECT "Total" FROM "public"."Order" ORDER BY 1
+;;
+-- shared: tenants and domains are read
+-- Read [tenancy.domains tenancy.tenants] 0
+SELECT t.slug, d.host FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id ORDER BY 1
+;;
+-- shared: cte
+-- Read [public.users] 0
+WITH recent AS (SELECT id FROM public.users WHERE id > 1) SELECT count(*) FROM recent
+;;
+-- shared: recursive cte
+-- Read [shared.plans] 0
+WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT sum(i) FROM n, shared.plans p WHERE p.id = n.i
+;;
+-- shared: insert
+-- Write [public.users] 1
+INSERT INTO public.users (email) VALUES ($1) ON CONFLICT (email) DO UPDATE SET email = excluded.email RETURNING users.id
+;;
+-- shared: insert into shared
+-- Write [public.users shared.plans] 0
+INSERT INTO shared.plans AS p (name) SELECT u.email FROM public.users u RETURNING p.id
+;;
+-- shared: update
+-- Write [public.users shared.plans] 0
+UPDATE shared.plans p SET price = 2 FROM public.users u WHERE u.plan_id = p.id RETURNING p.id
+;;
+-- shared: delete
+-- Write [public.users shared.plans] 0
+DELETE FROM public.users u USING shared.plans p WHERE p.id = u.plan_id AND p.name = 'gone' RETURNING u.id
+;;
+-- shared: merge
+-- Write [public.users shared.plans] 0
+MERGE INTO public.users u USING shared.plans p ON u.plan_id = p.id WHEN MATCHED THEN UPDATE SET plan_id = p.id WHEN NOT MATCHED THEN INSERT (email) VALUES (p.name)
+;;
+-- shared: lock
+-- Write [public.users] 0
+SELECT id FROM public.users WHERE id = 1 FOR UPDATE
+;;
+-- shared: function of public
+-- Write [public.users] 0
+SELECT public.shout(u.email) FROM public.users u ORDER BY 1
+;;
+-- shared: table function of shared
+-- Write [] 0
+SELECT f.n FROM shared.numbers() AS f(n) ORDER BY 1
+;;
+-- shared: extension
+-- Read [public.users] 0
+SELECT u.id FROM public.users u WHERE u.email OPERATOR(extensions.%) 'ann' AND extensions.similarity(u.email, 'ann') > 0
+;;
+-- shared: subqueries
+-- Read [public.users shared.plans] 0
+SELECT (SELECT max(p.id) FROM shared.plans p), EXISTS (SELECT 1 FROM public.users u WHERE u.id = 1)
+;;
+-- raw shared: for no key update
+-- Write [public.users] 0
+SELECT u.id FROM public.users u ORDER BY 1 FOR NO KEY UPDATE
+;;
+-- raw shared: conflict on expression
+-- Write [public.users] 0
+INSERT INTO public.users (email) VALUES ('x') ON CONFLICT (lower(email)) DO NOTHING
+;;
+-- raw shared: only
+-- Read [tenancy.tenants] 0
+SELECT t.slug FROM ONLY tenancy.tenants t ORDER BY 1
 ;;

@@ -1,4 +1,7 @@
-//! `TenantDb` as an argument of an axum handler.
+//! `TenantDb` and the request's transaction as arguments of axum handlers.
+
+mod layer;
+mod transaction;
 
 use axum_core::body::Body;
 use axum_core::extract::{FromRef, FromRequestParts};
@@ -9,6 +12,9 @@ use tenancy_core::{Problem, ProblemCode, TenantContext};
 use crate::database::Database;
 use crate::db::TenantDb;
 use crate::error::Error;
+
+pub use layer::{TransactionLayer, TransactionService};
+pub use transaction::{NoTransaction, Tx};
 
 /// Why a handler did not get its [`TenantDb`]: the request belongs to no tenant.
 ///

@@ -1,23 +1,4 @@
 //! A database of one's own for each test.
-//!
-//! The server is the one at `TEST_DATABASE_URL` (a superuser's URL), or else a private one
-//! that the first test of the process starts and that ends with the process. Every database
-//! is prepared exactly as [`EmbeddedPg`] prepares its own, so a test runs with the rights
-//! that the program will have.
-//!
-//! This is the one part of the crate that reads the environment, prints and panics, because
-//! only tests call it.
-//!
-//! ```no_run
-//! use tenancy_sqlx::testing::TestDatabase;
-//!
-//! # async fn test() {
-//! let database = TestDatabase::new().await;
-//! let options = database.app_options();
-//! // … connect, and test …
-//! database.drop_database().await;
-//! # }
-//! ```
 
 use std::env;
 use std::fmt::Write as _;
@@ -45,6 +26,17 @@ const PREFIX: &str = "tenancy_test_";
 const GRACE: Duration = Duration::from_mins(10);
 
 /// One fresh database on the test server.
+///
+/// ```no_run
+/// use tenancy_sqlx::testing::TestDatabase;
+///
+/// # async fn test() {
+/// let database = TestDatabase::new().await;
+/// let options = database.app_options();
+/// // … connect, and test …
+/// database.drop_database().await;
+/// # }
+/// ```
 ///
 /// It is dropped some time after this value, or at once by
 /// [`drop_database`](Self::drop_database). A test that panics keeps its database and prints
@@ -94,6 +86,11 @@ impl TestDatabase {
     /// The restricted login of the application; its default path is empty in this database.
     pub fn app_options(&self) -> PgConnectOptions {
         self.server.app.clone().database(&self.name)
+    }
+
+    /// The name of the application's login, which a [`Fleet`](crate::Fleet) grants rights to.
+    pub fn app_login(&self) -> String {
+        self.server.app.get_username().to_owned()
     }
 
     /// The login that owns the database, for migrations and provisioning.

@@ -3,7 +3,7 @@
 
 /// One token; comments and white space are not tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A keyword or a name without quotes.
     Word(&'a str),
     /// A name in double quotes, as it stands between them.
@@ -16,17 +16,17 @@ pub(super) enum Token<'a> {
 
 /// A quote or comment that does not end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unterminated;
+pub(crate) struct Unterminated;
 
 /// Gives the tokens of a text, one by one.
 #[derive(Debug)]
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     sql: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
+    pub(crate) fn new(sql: &'a str) -> Self {
         Self {
             // Editors of some systems put a byte order mark in front.
             sql: sql.strip_prefix('\u{feff}').unwrap_or(sql),
@@ -35,12 +35,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// The line of the token that was given last, counted from one.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         1 + self.sql[..self.at].matches('\n').count()
     }
 
     /// The next token, or `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Unterminated> {
+    pub(crate) fn next(&mut self) -> Result<Option<Token<'a>>, Unterminated> {
         self.skip_space_and_comments()?;
         let rest = self.rest();
         let Some(first) = rest.chars().next() else {

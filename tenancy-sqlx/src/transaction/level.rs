@@ -1,0 +1,96 @@
+//! A whole transaction or a part of it, which ends or is undone.
+
+use std::ops::{Deref, DerefMut};
+
+use super::open::Open;
+use crate::error::Error;
+
+/// A whole transaction, or a savepoint in one; what is left without an end is undone.
+pub(crate) struct Level<'t> {
+    hold: Hold<'t>,
+    /// Zero for the whole transaction.
+    depth: u32,
+    ended: bool,
+}
+
+enum Hold<'t> {
+    Owned(Box<Open>),
+    Borrowed(&'t mut Open),
+}
+
+impl Level<'static> {
+    pub(crate) fn whole(open: Open) -> Self {
+        Self {
+            hold: Hold::Owned(Box::new(open)),
+            depth: 0,
+            ended: false,
+        }
+    }
+}
+
+impl Level<'_> {
+    /// Makes a savepoint; it is part of this level until it ends.
+    pub(crate) async fn begin(&mut self) -> Result<Level<'_>, Error> {
+        let level = self.save().await?;
+        Ok(Level {
+            hold: Hold::Borrowed(self),
+            depth: level,
+            ended: false,
+        })
+    }
+
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        match self.depth {
+            0 => self.commit_whole().await,
+            level => {
+                self.release(level).await?;
+                self.ended = true;
+                Ok(())
+            }
+        }
+    }
+
+    async fn commit_whole(&mut self) -> Result<(), Error> {
+        self.deref_mut().commit().await
+    }
+
+    pub(crate) async fn rollback(mut self) -> Result<(), Error> {
+        match self.depth {
+            0 => self.deref_mut().rollback().await,
+            level => {
+                let undone = self.undo(level).await;
+                self.ended = undone.is_ok();
+                undone.map_err(|fault| self.named(fault.into()))
+            }
+        }
+    }
+}
+
+impl Deref for Level<'_> {
+    type Target = Open;
+
+    fn deref(&self) -> &Open {
+        match &self.hold {
+            Hold::Owned(open) => open,
+            Hold::Borrowed(open) => open,
+        }
+    }
+}
+
+impl DerefMut for Level<'_> {
+    fn deref_mut(&mut self) -> &mut Open {
+        match &mut self.hold {
+            Hold::Owned(open) => open,
+            Hold::Borrowed(open) => open,
+        }
+    }
+}
+
+impl Drop for Level<'_> {
+    fn drop(&mut self) {
+        if self.depth > 0 && !self.ended {
+            let level = self.depth;
+            self.leave(level);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Transactions of every kind: what is not committed is rolled back, and no connection goes back
+//! to its pool before that is proved.
+
+mod fault;
+mod level;
+mod open;
+
+mod shared;
+mod tenant;
+
+mod append;
+mod copy;
+
+mod foreign;
+mod scoped;
+
+mod lease;
+mod repeat;
+
+pub use append::{AuditEntry, Entry, OutboxEntry};
+pub use copy::CopyTable;
+pub use lease::Lease;
+pub use scoped::{Scope, ScopedTx};
+pub use shared::SharedTx;
+pub use tenant::TenantTx;
+
+#[cfg(feature = "axum")]
+pub(crate) use lease::Home;
+pub(crate) use open::Open;
+#[cfg(feature = "axum")]
+pub(crate) use repeat::kept;
+pub(crate) use repeat::repeat;

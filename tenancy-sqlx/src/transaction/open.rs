@@ -1,0 +1,433 @@
+//! What every kind of transaction has: its connection, its health and its savepoints.
+
+use std::fmt;
+
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Either, Executor, Row};
+use tenancy_core::TenantContext;
+
+use super::fault::Fault;
+use crate::database::Database;
+use crate::error::{Error, ErrorKind};
+use crate::guard::Guard;
+use crate::query::{Prepared, Run};
+use crate::source::Source;
+use crate::{search_path, session};
+
+/// Commits only what is a healthy transaction.
+///
+/// A COMMIT of a transaction that failed answers politely with a rollback, and one without a
+/// transaction does nothing. A savepoint can be made in a healthy transaction alone, so the server
+/// refuses the whole message in both cases.
+const PROVE_AND_COMMIT: &str = "SAVEPOINT tenancy_commit; COMMIT";
+
+/// How a transaction begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// For qualified statements: nothing but a transaction.
+    Write,
+    /// The same, held to reading by the server.
+    Read,
+    /// For SQL of others: unqualified names resolve in the tenant's schema.
+    Scoped,
+}
+
+/// A transaction, from before its first message until after its last.
+pub(crate) struct Open {
+    database: Database,
+    tenant: Option<TenantContext>,
+    opening: Opening,
+    /// `None` until the first message.
+    guard: Option<Guard>,
+    /// The path of a scoped transaction as the server writes it.
+    path: Option<String>,
+    health: Health,
+    /// How many savepoints are open.
+    levels: u32,
+    /// The outermost savepoint that was left without an end.
+    left: Option<u32>,
+    repeatable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    /// Every statement so far was answered with success.
+    Healthy,
+    /// A statement is on its way; seen from outside, one that was dropped halfway.
+    CutOff,
+    /// A statement failed.
+    Failed,
+}
+
+impl Open {
+    /// Prepares a transaction; nothing is sent before it is needed.
+    pub(crate) fn new(source: Source<'_>, opening: Opening) -> Self {
+        Self {
+            database: source.database.clone(),
+            tenant: source.tenant.cloned(),
+            opening,
+            guard: None,
+            path: None,
+            health: Health::Healthy,
+            levels: 0,
+            left: None,
+            repeatable: false,
+        }
+    }
+
+    /// Sends the first message now.
+    pub(crate) async fn begun(mut self) -> Result<Self, Error> {
+        match self.begin().await {
+            Ok(()) => Ok(self),
+            Err(fault) => Err(self.named(fault.into())),
+        }
+    }
+
+    /// Notes a savepoint that is left without an end; the next statement undoes it first.
+    pub(super) fn leave(&mut self, level: u32) {
+        let outermost = self.left.map_or(level, |left| left.min(level));
+        self.left = Some(outermost);
+    }
+
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source {
+            database: &self.database,
+            tenant: self.tenant.as_ref(),
+        }
+    }
+
+    pub(crate) fn tenant(&self) -> Option<&TenantContext> {
+        self.tenant.as_ref()
+    }
+
+    /// Whether what failed last may succeed when the whole transaction is run again.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    /// Runs one statement; if this future is dropped, the transaction stays cut off.
+    pub(crate) async fn run<R>(&mut self, prepared: Prepared, run: Run<R>) -> Result<R, Fault> {
+        let done = run(self.start().await?, prepared).await;
+        self.end(done)
+    }
+
+    /// The connection for one statement; the transaction stays cut off until [`Open::end`].
+    pub(crate) async fn start(&mut self) -> Result<&mut PgConnection, Fault> {
+        self.check()?;
+        self.begin().await?;
+        self.undo_left().await?;
+        self.health = Health::CutOff;
+        Ok(self.connection())
+    }
+
+    /// Learns how the statement ended that [`Open::start`] was for.
+    pub(crate) fn end<R>(&mut self, done: Result<R, sqlx::Error>) -> Result<R, Fault> {
+        match done {
+            Ok(done) => {
+                self.health = Health::Healthy;
+                Ok(done)
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn failed(&mut self, error: sqlx::Error) -> Fault {
+        self.health = Health::Failed;
+        if let Some(guard) = &mut self.guard {
+            guard.failed(&error);
+            self.repeatable = guard.has_stale_statements()
+                || crate::error::kind_of(&error) == ErrorKind::Serialization;
+        }
+        Fault::Driver(error)
+    }
+
+    fn connection(&mut self) -> &mut PgConnection {
+        let guard = self.guard.as_mut();
+        guard
+            .expect("a transaction that has begun has a connection")
+            .begin_work()
+    }
+
+    async fn begin(&mut self) -> Result<(), Fault> {
+        if self.guard.is_some() {
+            return Ok(());
+        }
+        self.guard = Some(self.database.checkout().await?);
+        self.health = Health::CutOff;
+        let begun = match (self.opening, &self.tenant) {
+            (Opening::Scoped, Some(tenant)) => {
+                let tenant = tenant.clone();
+                self.begin_scoped(&tenant).await
+            }
+            (Opening::Read, _) => self.send("BEGIN READ ONLY").await,
+            _ => self.send("BEGIN").await,
+        };
+        match begun {
+            Ok(()) => {
+                self.health = Health::Healthy;
+                Ok(())
+            }
+            Err(Fault::Driver(error)) => Err(self.failed(error)),
+            Err(fault) => {
+                self.health = Health::Failed;
+                Err(fault)
+            }
+        }
+    }
+
+    /// One message that opens, scopes and proves that the scope is the tenant's.
+    async fn begin_scoped(&mut self, tenant: &TenantContext) -> Result<(), Fault> {
+        let schema = tenant.schema();
+        let message = format!(
+            "BEGIN; {}; SELECT pg_catalog.current_schema()::text, {}",
+            search_path::set_local(schema),
+            search_path::CURRENT
+        );
+        let row = self.ask(message).await?;
+        let current: Option<String> = row.try_get(0)?;
+        if current.as_deref() != Some(schema.as_str()) {
+            return Err(Fault::Ours(Error::new(
+                ErrorKind::SchemaMismatch,
+                format!(
+                    "schema {schema} is not there, or the application's login may not use it: \
+                     `tenant show` says where the tenant lives"
+                ),
+            )));
+        }
+        self.path = Some(row.try_get(1)?);
+        Ok(())
+    }
+
+    async fn send(&mut self, message: &'static str) -> Result<(), Fault> {
+        sqlx::raw_sql(message).execute(self.connection()).await?;
+        Ok(())
+    }
+
+    async fn ask(&mut self, message: String) -> Result<PgRow, Fault> {
+        let question = sqlx::raw_sql(AssertSqlSafe(message));
+        Ok(question.fetch_one(self.connection()).await?)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let fault = match self.health {
+            Health::Healthy => return Ok(()),
+            Health::CutOff => "a statement of it was dropped halfway",
+            Health::Failed => "a statement of it failed",
+        };
+        // Rolling back to a savepoint heals a failure; it does not bring back lost answers.
+        if self.health == Health::Failed && self.left.is_some() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TransactionAborted,
+            format!(
+                "the transaction cannot go on because {fault}: run it again from its beginning"
+            ),
+        ))
+    }
+
+    /// Undoes the savepoints that were left without an end.
+    async fn undo_left(&mut self) -> Result<(), Fault> {
+        match self.left {
+            Some(level) => self.undo(level).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Rolls back to a savepoint and forgets it, with all within.
+    ///
+    /// That heals a failure; it does not bring back the answer of a statement that was cut off.
+    pub(super) async fn undo(&mut self, level: u32) -> Result<(), Fault> {
+        if self.health == Health::CutOff {
+            self.check()?;
+        }
+        self.left = None;
+        self.health = Health::CutOff;
+        let message =
+            format!("ROLLBACK TO SAVEPOINT tenancy_{level}; RELEASE SAVEPOINT tenancy_{level}");
+        let done = self
+            .connection()
+            .execute(sqlx::raw_sql(AssertSqlSafe(message)))
+            .await;
+        self.end(done)?;
+        self.levels = level - 1;
+        self.repeatable = false;
+        Ok(())
+    }
+
+    /// Makes a savepoint and gives its level.
+    pub(crate) async fn save(&mut self) -> Result<u32, Error> {
+        let level = match self.start().await {
+            Ok(_) => self.levels + 1,
+            Err(fault) => return Err(self.named(fault.into())),
+        };
+        let message = AssertSqlSafe(format!("SAVEPOINT tenancy_{level}"));
+        let done = self.connection().execute(sqlx::raw_sql(message)).await;
+        self.end(done).map_err(|fault| self.named(fault.into()))?;
+        self.levels = level;
+        Ok(level)
+    }
+
+    pub(super) async fn release(&mut self, level: u32) -> Result<(), Error> {
+        if let Err(fault) = self.start().await {
+            return Err(self.named(fault.into()));
+        }
+        let message = AssertSqlSafe(format!("RELEASE SAVEPOINT tenancy_{level}"));
+        let done = self.connection().execute(sqlx::raw_sql(message)).await;
+        self.end(done).map_err(|fault| self.named(fault.into()))?;
+        self.levels = level - 1;
+        Ok(())
+    }
+
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        if self.guard.is_none() {
+            return Ok(());
+        }
+        if let Err(fault) = self.start().await {
+            return Err(self.named(fault.into()));
+        }
+        match (&self.path, &self.tenant) {
+            (Some(path), Some(tenant)) => {
+                let proof = prove_scope_and_commit(path, tenant);
+                self.finish_scoped(proof, Some(COMMITTED)).await
+            }
+            _ => self.finish(PROVE_AND_COMMIT).await,
+        }
+    }
+
+    pub(super) async fn rollback(&mut self) -> Result<(), Error> {
+        let Some(guard) = &mut self.guard else {
+            return Ok(());
+        };
+        if self.health == Health::CutOff {
+            // Answers of the statement that was cut off are still to come.
+            let restored = guard.restore().await;
+            return restored.map_err(|error| self.named(error));
+        }
+        if self.opening == Opening::Scoped {
+            let message = format!("ROLLBACK; {}", session::clean_and_ask());
+            return self.finish_scoped(message, None).await;
+        }
+        self.finish("ROLLBACK").await
+    }
+
+    /// Sends the one message that ends the transaction.
+    async fn finish(&mut self, end: &'static str) -> Result<(), Error> {
+        match self.send(end).await {
+            Ok(()) => {
+                self.finished();
+                Ok(())
+            }
+            Err(Fault::Driver(error)) => {
+                let fault = self.failed(error);
+                Err(self.named(fault.into()))
+            }
+            Err(fault) => Err(self.named(fault.into())),
+        }
+    }
+
+    /// Ends a scoped transaction with one message that also cleans the session; after
+    /// `committed` of its statements the transaction has taken effect.
+    async fn finish_scoped(
+        &mut self,
+        message: String,
+        committed: Option<usize>,
+    ) -> Result<(), Error> {
+        let mut rows = Vec::new();
+        let mut done = 0;
+        let ended = {
+            let mut answers = self
+                .connection()
+                .fetch_many(sqlx::raw_sql(AssertSqlSafe(message)));
+            loop {
+                match answers.try_next().await {
+                    Ok(Some(Either::Left(_))) => done += 1,
+                    Ok(Some(Either::Right(row))) => rows.push(row),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            }
+        };
+        match ended.and_then(|()| session::is_as_new(&rows)) {
+            Ok(()) => {
+                self.finished();
+                Ok(())
+            }
+            // What was asked for has happened; only the session is not fit for another.
+            Err(error) if committed.is_some_and(|committed| done >= committed) => {
+                self.close_unclean(&error);
+                Ok(())
+            }
+            Err(error) if committed.is_some() && is_unproved(done, &error) => {
+                self.failed(error);
+                Err(self.named(Error::new(
+                    ErrorKind::TransactionAborted,
+                    "the transaction's path or schema was changed inside it, so nothing was \
+                     committed: leave the path to the library",
+                )))
+            }
+            Err(error @ sqlx::Error::Protocol(_)) if committed.is_none() => {
+                self.close_unclean(&error);
+                Ok(())
+            }
+            Err(error) => {
+                let fault = self.failed(error);
+                Err(self.named(fault.into()))
+            }
+        }
+    }
+
+    fn close_unclean(&mut self, error: &sqlx::Error) {
+        tracing::warn!(target: "tenancy.sql", %error, "a connection is closed instead of reused");
+        if let Some(guard) = &mut self.guard {
+            guard.broken();
+        }
+    }
+
+    fn finished(&mut self) {
+        self.health = Health::Healthy;
+        if let Some(guard) = &mut self.guard {
+            guard.finished();
+        }
+    }
+
+    pub(crate) fn named(&self, error: Error) -> Error {
+        self.source().named(error)
+    }
+}
+
+/// How many statements of [`prove_scope_and_commit`] have ended when the transaction is committed.
+const COMMITTED: usize = 3;
+
+/// Whether it is the proof of [`prove_scope_and_commit`] that failed, its second statement.
+fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    done == 1 && code.is_some_and(|code| code == "22012")
+}
+
+/// Commits only a healthy transaction whose path is still what it was opened with: a division by
+/// zero ends the message before its COMMIT. Then cleans the session.
+fn prove_scope_and_commit(path: &str, tenant: &TenantContext) -> String {
+    let path = path.replace('\'', "''");
+    format!(
+        "SAVEPOINT tenancy_commit; \
+         SELECT 1 / ({} = '{path}' AND pg_catalog.current_schema() = '{}')::pg_catalog.int4; \
+         COMMIT; {}",
+        search_path::CURRENT,
+        tenant.schema(),
+        session::clean_and_ask()
+    )
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open")
+            .field("of", &format_args!("{}", self.source()))
+            .field("health", &self.health)
+            .field("savepoints", &self.levels)
+            .finish_non_exhaustive()
+    }
+}

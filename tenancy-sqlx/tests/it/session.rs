@@ -1,0 +1,159 @@
+//! Whatever SQL leaves in a session, the next user of the connection does not find it.
+
+use sqlx::postgres::PgPool;
+use sqlx::{Executor, Row};
+use tenancy_sqlx::{Database, Scope, TenantDb};
+
+use crate::server::World;
+use crate::statements::*;
+
+/// What functions of a tenant can leave, as the body of one.
+const GARBAGE: [(&str, &str); 9] = [
+    (
+        "a path",
+        "PERFORM set_config('search_path', 'globex', false);",
+    ),
+    (
+        "a setting",
+        "PERFORM set_config('statement_timeout', '1', false);",
+    ),
+    ("a role", "SET SESSION ROLE postgres_is_not_granted;"),
+    ("a lock", "PERFORM pg_advisory_lock(42);"),
+    ("a subscription", "LISTEN news;"),
+    (
+        "a temporary table",
+        "CREATE TEMP TABLE blogs (id bigint, title text);",
+    ),
+    (
+        "a cursor",
+        "EXECUTE 'DECLARE leftover CURSOR WITH HOLD FOR SELECT 1';",
+    ),
+    (
+        "a prepared statement",
+        "EXECUTE 'PREPARE leftover AS SELECT 1';",
+    ),
+    (
+        "a path for good",
+        "SET SESSION search_path TO globex, public;",
+    ),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum End {
+    Commit,
+    RollBack,
+    Drop,
+    Panic,
+}
+
+/// Everything that a session can hold, on the pool's one connection.
+async fn probe(pool: &PgPool) -> Vec<String> {
+    let question = "SELECT current_setting('search_path'),
+            current_setting('statement_timeout'),
+            (current_user = session_user)::text,
+            (SELECT count(*) FROM pg_locks
+             WHERE locktype = 'advisory' AND pid = pg_backend_pid())::text,
+            (SELECT count(*) FROM pg_listening_channels())::text,
+            (SELECT count(*) FROM pg_cursors WHERE is_holdable)::text,
+            (SELECT count(*) FROM pg_prepared_statements WHERE from_sql)::text,
+            (SELECT count(*) FROM pg_class
+             WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema())::text,
+            (now() = statement_timestamp())::text";
+    let row = pool.fetch_one(sqlx::raw_sql(question)).await.unwrap();
+    (0..row.len())
+        .map(|column| row.get::<&str, _>(column).to_owned())
+        .collect()
+}
+
+async fn leave_garbage(db: &TenantDb, end: End) {
+    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+    // Some of it changes what the path check sees, so the commit may be refused as well.
+    let run = sqlx::query("SELECT acme.garbage()").execute(&mut tx).await;
+    match end {
+        End::Commit => {
+            let committed = tx.commit().await;
+            assert_eq!(run.is_ok(), committed.is_ok() || run.is_ok());
+        }
+        End::RollBack => tx.rollback().await.unwrap(),
+        End::Drop => drop(tx),
+        End::Panic => {
+            let task = tokio::spawn(async move {
+                let _tx = tx;
+                std::panic::resume_unwind(Box::new("a panic with an open transaction"));
+            });
+            task.await.unwrap_err();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
+    let world = World::new().await;
+    let grant = format!(
+        "GRANT TEMP ON DATABASE {} TO {login}; CREATE ROLE {login}_other; GRANT {login}_other TO {login}",
+        world.admin.get_database().unwrap(),
+        login = world.login
+    );
+    world.run_as_admin(grant).await;
+    let mut dirty = 0;
+    for (what, body) in GARBAGE {
+        let body = body.replace("postgres_is_not_granted", &format!("{}_other", world.login));
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
+             AS $body$ BEGIN {body} END $body$;
+             GRANT EXECUTE ON FUNCTION acme.garbage() TO {}",
+            world.login
+        );
+        world.run_as_admin(function).await;
+        for end in [End::Commit, End::RollBack, End::Drop, End::Panic] {
+            let (pool, database) = world.glass_pool(1).await;
+            let clean = probe(&pool).await;
+            let db = world.tenant(&database, "acme");
+            leave_garbage(&db, end).await;
+            assert_eq!(probe(&pool).await, clean, "{what} after {end:?}");
+            let titles = db.query_scalar::<String>(TITLES).fetch_all().await;
+            assert_eq!(titles.unwrap()[0], "acme 1", "{what} after {end:?}");
+            pool.close().await;
+        }
+        dirty += leaves_something(&world).await;
+    }
+    assert_eq!(dirty, GARBAGE.len(), "some garbage was none");
+}
+
+/// One when the function of the moment leaves something on a connection that nobody cleans.
+async fn leaves_something(world: &World) -> usize {
+    let (pool, _database): (PgPool, Database) = world.glass_pool(1).await;
+    let clean = probe(&pool).await;
+    pool.execute("SELECT acme.garbage()").await.unwrap();
+    let dirty = probe(&pool).await != clean;
+    pool.close().await;
+    usize::from(dirty)
+}
+
+#[tokio::test]
+async fn a_transaction_whose_path_was_changed_inside_is_not_committed() {
+    let world = World::new().await;
+    let database = world.database(1).await;
+    let db = world.tenant(&database, "acme");
+    let function = format!(
+        "CREATE FUNCTION acme.wander() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM set_config('search_path', 'globex', true); END $$;
+         GRANT EXECUTE ON FUNCTION acme.wander() TO {}",
+        world.login
+    );
+    world.run_as_admin(function).await;
+    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+    sqlx::query("UPDATE blogs SET title = 'first'")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    sqlx::query("SELECT wander()")
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    let error = tx.commit().await.unwrap_err();
+    assert_eq!(error.kind(), tenancy_sqlx::ErrorKind::TransactionAborted);
+    assert!(error.to_string().contains("path"), "{error}");
+    let titles = db.query_scalar::<String>(TITLES).fetch_all().await.unwrap();
+    assert_eq!(titles[0], "acme 1");
+}
