@@ -30,13 +30,14 @@
 
 mod output;
 
-mod dev_schema;
 mod domain;
 mod migrate;
 mod new_migration;
 mod psql;
-mod sql;
 mod tenant;
+
+mod dev_schema;
+mod sql;
 
 mod each;
 
@@ -62,18 +63,21 @@ pub enum FleetCommand {
     Domain(domain::DomainCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(migrate::Migrate),
-    /// Run one of these commands for one tenant or for each.
-    #[command(after_help = each::EXAMPLES)]
-    Run(each::Run),
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
     #[command(after_help = dev_schema::EXAMPLES)]
     DevSchema(dev_schema::DevSchema),
+    /// Run one of these commands for one tenant or for each.
+    #[command(after_help = each::EXAMPLES)]
+    Run(each::Run),
     /// Make a tenant, as django-tenants spells it.
     #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
     CreateTenant(django::CreateTenant),
     /// Migrate shared and tenant tables, as django-tenants spells it.
     #[command(name = "migrate_schemas", after_help = django::MIGRATE_EXAMPLES)]
     MigrateSchemas(django::MigrateSchemas),
+    /// See what a statement becomes for a tenant, or why it is refused.
+    #[command(subcommand)]
+    Sql(sql::SqlCommand),
     /// Write the next numbered migration file, as Django spells it.
     #[command(name = "makemigrations")]
     MakeMigrations(new_migration::NewMigration),
@@ -92,9 +96,6 @@ pub enum FleetCommand {
         after_help = "Example:\n  all_tenants_command domain list"
     )]
     AllTenantsCommand(django::AllTenantsCommand),
-    /// See what a statement becomes for a tenant, or why it is refused.
-    #[command(subcommand)]
-    Sql(sql::SqlCommand),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
@@ -115,9 +116,9 @@ impl FleetCommand {
                 clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
                 Some(Exit::Done)
             }
+            Self::Sql(command) => Some(command.run(output)),
             Self::MakeMigrations(words) => Some(words.run(output)),
             Self::Migrate(words) => words.as_new().map(|words| words.run(output)),
-            Self::Sql(command) => Some(command.run(output)),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
@@ -149,6 +150,7 @@ impl FleetCommand {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
+            Self::DevSchema(command) => command.run(fleet, output).await,
             Self::Run(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
@@ -156,7 +158,6 @@ impl FleetCommand {
             Self::Shell(command) => command.run(fleet, output).await,
             Self::TenantCommand(command) => command.run(fleet, output).await,
             Self::AllTenantsCommand(command) => command.run(fleet, output).await,
-            Self::DevSchema(command) => command.run(fleet, output).await,
             // These were answered before a database was looked for.
             Self::Completions { .. } | Self::Sql(_) => Ok(Exit::Done),
         }

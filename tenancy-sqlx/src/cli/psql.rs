@@ -8,7 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tenancy_core::SchemaName;
 
 use super::output::{Exit, Output};
-use crate::{Error, ErrorKind, Fleet, search_path};
+use crate::search_path;
+use crate::{Error, ErrorKind, Fleet};
 
 /// Runs psql to its end; it talks to the terminal itself.
 pub(super) async fn run(

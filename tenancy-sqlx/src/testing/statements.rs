@@ -1,7 +1,7 @@
 //! Every statement of a crate, prepared by the server against one tenant's tables.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl Statements {
             let (source, contents) = match self.read(&file) {
                 Ok(read) => read,
                 Err(fault) => {
-                    faults.push(fault);
+                    faults.push(*fault);
                     continue;
                 }
             };
@@ -135,7 +135,8 @@ impl Statements {
             let folders: Vec<_> = self.folders.iter().map(|dir| dir.display()).collect();
             let mut message = format!("there is no tenant_sql! or shared_sql! in {folders:?}");
             for unseen in &checked.unseen {
-                message.push_str(&format!("\n{unseen}"));
+                // Writing to a string cannot fail.
+                let _ = write!(message, "\n{unseen}");
             }
             return Err(StatementFaults::nothing(&self.root, message));
         }
@@ -181,9 +182,11 @@ impl Statements {
         Ok(files)
     }
 
-    fn read(&self, file: &Path) -> Result<(String, source::Contents), StatementFault> {
-        let source = fs::read_to_string(self.root.join(file))
-            .map_err(|error| StatementFault::new(None, format!("{}: {error}", file.display())))?;
+    fn read(&self, file: &Path) -> Result<(String, source::Contents), Box<StatementFault>> {
+        let source = fs::read_to_string(self.root.join(file)).map_err(|error| {
+            let message = format!("{}: {error}", file.display());
+            Box::new(StatementFault::new(None, message))
+        })?;
         // As the compiler reads it.
         let source = source.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let tokens = if source.starts_with("#!") && !source.starts_with("#![") {
@@ -193,11 +196,10 @@ impl Statements {
         };
         match source::read(file, &tokens) {
             Ok(contents) => Ok((source, contents)),
-            Err(place) => Err(StatementFault::new(
-                Some(place),
-                "the file is not Rust from here on",
-            )
-            .shown_in(&source)),
+            Err(place) => {
+                let fault = StatementFault::new(Some(place), "the file is not Rust from here on");
+                Err(Box::new(fault.shown_in(&source)))
+            }
         }
     }
 }
@@ -215,8 +217,7 @@ async fn prepare(
 ) -> Result<(), Failure> {
     let sql = &found.text.value;
     let parts = parts(found).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
-    let quoted = schema.quoted();
-    let text = parts.join(&quoted);
+    let text = parts.join(&schema.quoted());
     let Err(error) = connection.prepare(AssertSqlSafe(text).into_sql_str()).await else {
         return Ok(());
     };
@@ -224,7 +225,7 @@ async fn prepare(
         return Err(Failure::Connection(error));
     }
     let at = position(&error)
-        .and_then(|at| excerpt::written(sql, &parts, &quoted, at))
+        .and_then(|at| excerpt::written(sql, &parts, schema, at))
         .and_then(|at| place(found, at));
     let place = at.unwrap_or_else(|| found.place.clone());
     Err(Failure::Fault(StatementFault::server(place, &error)))

@@ -9,6 +9,7 @@ mod copy;
 mod door;
 mod dynamic;
 mod extract;
+mod generated;
 mod leak;
 mod login;
 mod oracle;
