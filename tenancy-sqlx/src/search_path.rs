@@ -22,6 +22,12 @@ pub(crate) fn startup_options(schema: &SchemaName) -> String {
     format!("-c search_path={schema},extensions,pg_temp")
 }
 
+/// The same for tools that look at what all tenants share.
+#[cfg(feature = "cli")]
+pub(crate) fn startup_options_shared() -> &'static str {
+    "-c search_path=public,extensions,pg_temp"
+}
+
 /// The path that is in force, as a value in SQL.
 pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
 
@@ -36,14 +42,6 @@ pub(crate) fn is_empty(path: &str) -> bool {
 /// Gives a login an empty path in one database; both names come quoted.
 pub(crate) fn empty_login_path(role: &str, database: &str) -> String {
     format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = ''")
-}
-
-/// What a terminal's session begins with, in a program of PostgreSQL's own that takes options from
-/// the environment: a tenant's schema, or without one what all share.
-#[cfg(feature = "cli")]
-pub(crate) fn startup_option(schema: Option<&SchemaName>) -> String {
-    let first = schema.map_or("public", SchemaName::as_str);
-    format!("-c search_path={first},extensions,pg_temp")
 }
 
 /// Asks for the statements that bind the routines of the schema `to`, which was called `from`, to

@@ -8,7 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tenancy_core::SchemaName;
 
 use super::output::{Exit, Output};
-use crate::{Error, ErrorKind, Fleet, search_path};
+use crate::search_path;
+use crate::{Error, ErrorKind, Fleet};
 
 /// Runs psql to its end; it talks to the terminal itself.
 pub(super) async fn run(
@@ -23,7 +24,11 @@ pub(super) async fn run(
     }
     let mut command = Command::new("psql");
     command.args(arguments);
-    command.env("PGOPTIONS", search_path::startup_option(schema));
+    let path = schema.map(search_path::startup_options);
+    let path = path
+        .as_deref()
+        .unwrap_or(search_path::startup_options_shared());
+    command.env("PGOPTIONS", path);
     tell(&mut command, fleet.owner());
     let ended = tokio::task::spawn_blocking(move || command.status());
     match without_interrupts(ended).await {
