@@ -4,17 +4,13 @@ use std::path::Path;
 
 use tenancy_core::{Slug, TenantContext};
 use tenancy_sqlx::testing::{Statements, TestDatabase};
-use tenancy_sqlx::{Database, Fleet, MigrationSet, Migrations, NewTenant, PoolSettings};
+use tenancy_sqlx::{Database, Fleet, Migrations, NewTenant, PoolSettings};
 
 #[tokio::test]
 async fn every_statement_fits_the_tables() {
     let test = TestDatabase::new().await;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = root.join("migrations");
-    let migrations = Migrations {
-        shared: MigrationSet::read(folder.join("shared")).unwrap(),
-        tenant: MigrationSet::read(folder.join("tenant")).unwrap(),
-    };
+    let migrations = Migrations::read(root.join("migrations")).unwrap();
     let fleet = Fleet::connect(test.owner_options(), Some(test.app_login()), migrations)
         .await
         .unwrap();

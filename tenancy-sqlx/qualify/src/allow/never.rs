@@ -70,7 +70,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// What such names hold.
-const PARTS: &[&str] = &["_to_xml", "_fdw_", "advisory", "regclass", "search_path"];
+const PARTS: &[&str] = &["_to_xml", "_fdw_", "advisory", "regclass"];
 
 /// The others, sorted.
 const NAMES: &[&str] = &[
