@@ -222,9 +222,12 @@ impl Migrations {
                 ),
             ));
         }
-        let read = |folder: &Path| match folder.is_dir() {
-            true => MigrationSet::read(folder),
-            false => Ok(MigrationSet::default()),
+        let read = |folder: &Path| {
+            if folder.is_dir() {
+                MigrationSet::read(folder)
+            } else {
+                Ok(MigrationSet::default())
+            }
         };
         Ok(Self {
             shared: read(&shared)?,
