@@ -12,8 +12,9 @@ use crate::database::Database;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::query::{Prepared, Run};
+use crate::search_path;
+use crate::session::Cleaning;
 use crate::source::Source;
-use crate::{search_path, session};
 
 /// Commits only what is a healthy transaction.
 ///
@@ -54,7 +55,8 @@ pub(crate) struct Open {
 enum Health {
     /// Every statement so far was answered with success.
     Healthy,
-    /// A statement is on its way; seen from outside, one that was dropped halfway.
+    /// A statement is on its way; seen from outside, one that was dropped halfway or whose
+    /// answers the driver lost count of.
     CutOff,
     /// A statement failed.
     Failed,
@@ -130,6 +132,14 @@ impl Open {
             }
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// Learns that the statement failed in a way after which answers may still be on their way.
+    pub(super) fn lost(&mut self, error: sqlx::Error) -> Fault {
+        let fault = self.failed(error);
+        self.health = Health::CutOff;
+        self.repeatable = false;
+        fault
     }
 
     fn failed(&mut self, error: sqlx::Error) -> Fault {
@@ -212,7 +222,7 @@ impl Open {
     fn check(&self) -> Result<(), Error> {
         let fault = match self.health {
             Health::Healthy => return Ok(()),
-            Health::CutOff => "a statement of it was dropped halfway",
+            Health::CutOff => "the answer of a statement of it was lost",
             Health::Failed => "a statement of it failed",
         };
         // Rolling back to a savepoint heals a failure; it does not bring back lost answers.
@@ -289,8 +299,9 @@ impl Open {
         }
         match (&self.path, &self.tenant) {
             (Some(path), Some(tenant)) => {
-                let proof = prove_scope_and_commit(path, tenant);
-                self.finish_scoped(proof, Some(COMMITTED)).await
+                let cleaning = Cleaning::new();
+                let proof = prove_scope_and_commit(path, tenant, &cleaning);
+                self.finish_scoped(proof, &cleaning, Some(COMMITTED)).await
             }
             _ => self.finish(PROVE_AND_COMMIT).await,
         }
@@ -306,8 +317,9 @@ impl Open {
             return restored.map_err(|error| self.named(error));
         }
         if self.opening == Opening::Scoped {
-            let message = format!("ROLLBACK; {}", session::clean_and_ask());
-            return self.finish_scoped(message, None).await;
+            let cleaning = Cleaning::new();
+            let message = format!("ROLLBACK; {}", cleaning.statements());
+            return self.finish_scoped(message, &cleaning, None).await;
         }
         self.finish("ROLLBACK").await
     }
@@ -332,6 +344,7 @@ impl Open {
     async fn finish_scoped(
         &mut self,
         message: String,
+        cleaning: &Cleaning,
         committed: Option<usize>,
     ) -> Result<(), Error> {
         let mut rows = Vec::new();
@@ -349,7 +362,7 @@ impl Open {
                 }
             }
         };
-        match ended.and_then(|()| session::is_as_new(&rows)) {
+        match ended.and_then(|()| cleaning.is_as_new(&rows)) {
             Ok(()) => {
                 self.finished();
                 Ok(())
@@ -410,7 +423,7 @@ fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
 
 /// Commits only a healthy transaction whose path is still what it was opened with: a division by
 /// zero ends the message before its COMMIT. Then cleans the session.
-fn prove_scope_and_commit(path: &str, tenant: &TenantContext) -> String {
+fn prove_scope_and_commit(path: &str, tenant: &TenantContext, cleaning: &Cleaning) -> String {
     let path = path.replace('\'', "''");
     format!(
         "SAVEPOINT tenancy_commit; \
@@ -418,7 +431,7 @@ fn prove_scope_and_commit(path: &str, tenant: &TenantContext) -> String {
          COMMIT; {}",
         search_path::CURRENT,
         tenant.schema(),
-        session::clean_and_ask()
+        cleaning.statements()
     )
 }
 
