@@ -76,14 +76,14 @@ impl Guard {
     pub(crate) fn failed(&mut self, error: &sqlx::Error) -> bool {
         match error {
             sqlx::Error::Database(error) => {
-                let error = error.try_downcast_ref::<PgDatabaseError>();
-                if error.is_some_and(|error| {
+                let server = error.try_downcast_ref::<PgDatabaseError>();
+                if server.is_some_and(|error| {
                     matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
                 }) {
                     self.state = State::Broken;
                     return false;
                 }
-                self.forget_statements |= error.is_some_and(is_stale_plan);
+                self.forget_statements |= server.is_some_and(is_stale_plan);
                 true
             }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
@@ -128,6 +128,13 @@ impl Guard {
             )),
         }
     }
+}
+
+/// Whether the table under a prepared statement changed.
+pub(crate) fn is_stale(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(is_stale_plan)
 }
 
 /// Whether the table under a prepared statement changed; told by the place in the server that
