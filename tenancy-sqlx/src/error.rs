@@ -151,7 +151,12 @@ impl From<Error> for sqlx::Error {
             .take()
             .map(<dyn std::error::Error + Send + Sync>::downcast::<Self>)
         {
-            Some(Ok(driver)) => *driver,
+            Some(Ok(driver)) if kind_of(&driver) == error.kind => *driver,
+            // It says more than the driver does.
+            Some(Ok(driver)) => {
+                error.source = Some(driver);
+                Self::Configuration(Box::new(error))
+            }
             Some(Err(source)) => {
                 error.source = Some(source);
                 Self::Configuration(Box::new(error))

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
-use crate::session;
+use crate::session::Cleaning;
 
 /// How long an abandoned connection may take to come back to its senses.
 const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
@@ -76,14 +76,14 @@ impl Guard {
     pub(crate) fn failed(&mut self, error: &sqlx::Error) -> bool {
         match error {
             sqlx::Error::Database(error) => {
-                let error = error.try_downcast_ref::<PgDatabaseError>();
-                if error.is_some_and(|error| {
+                let server = error.try_downcast_ref::<PgDatabaseError>();
+                if server.is_some_and(|error| {
                     matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
                 }) {
                     self.state = State::Broken;
                     return false;
                 }
-                self.forget_statements |= error.is_some_and(is_stale_plan);
+                self.forget_statements |= server.is_some_and(is_stale_plan);
                 true
             }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
@@ -116,7 +116,11 @@ impl Guard {
             }
             Ok(Err(error)) => {
                 self.failed(&error);
-                Err(error.into())
+                Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "the connection could not be cleaned and is closed: the server rolls back",
+                )
+                .with_source(error))
             }
             Err(_) => Err(Error::new(
                 ErrorKind::Timeout,
@@ -124,6 +128,13 @@ impl Guard {
             )),
         }
     }
+}
+
+/// Whether the table under a prepared statement changed.
+pub(crate) fn is_stale(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(is_stale_plan)
 }
 
 /// Whether the table under a prepared statement changed; told by the place in the server that
@@ -209,15 +220,15 @@ impl Drop for Outgoing {
 /// Ends whatever is open on `connection`, takes away what SQL left in its session, and proves that
 /// it is as new.
 async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let message = format!("ROLLBACK; {}", session::clean_and_ask());
     let mut attempts = 0;
-    let rows = loop {
-        let query = sqlx::raw_sql(AssertSqlSafe(message.clone()));
+    loop {
+        let cleaning = Cleaning::new();
+        let message = format!("ROLLBACK; {}", cleaning.statements());
+        let query = sqlx::raw_sql(AssertSqlSafe(message));
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.
             Err(sqlx::Error::Database(_)) if attempts < RECOVERY_ATTEMPTS => attempts += 1,
-            rows => break rows?,
+            rows => return cleaning.is_as_new(&rows?),
         }
-    };
-    session::is_as_new(&rows)
+    }
 }

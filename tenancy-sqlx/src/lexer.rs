@@ -92,7 +92,7 @@ impl<'a> Lexer<'a> {
             let trimmed = rest.trim_start();
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with("--") {
-                self.at += trimmed.find('\n').unwrap_or(trimmed.len());
+                self.at += line_length(trimmed);
             } else if trimmed.starts_with("/*") {
                 self.at += comment_length(trimmed).ok_or(Unterminated)?;
             } else {
@@ -105,13 +105,24 @@ impl<'a> Lexer<'a> {
     fn text(&mut self, escapes: Escapes) -> Result<(), Unterminated> {
         loop {
             self.at += text_length(self.rest(), escapes).ok_or(Unterminated)?;
-            let rest = self.rest();
-            let trimmed = rest.trim_start();
-            let gap = &rest[..rest.len() - trimmed.len()];
-            if !(gap.contains('\n') && trimmed.starts_with('\'')) {
+            // A line between two constants, which may end in a comment, makes them one.
+            let end = self.at;
+            let mut lines = false;
+            loop {
+                let rest = self.rest();
+                let trimmed = rest.trim_start();
+                let space = rest.len() - trimmed.len();
+                lines |= rest[..space].contains(['\n', '\r']);
+                self.at += space;
+                if !trimmed.starts_with("--") {
+                    break;
+                }
+                self.at += line_length(trimmed);
+            }
+            if !(lines && self.rest().starts_with('\'')) {
+                self.at = end;
                 return Ok(());
             }
-            self.at += gap.len();
         }
     }
 
@@ -128,6 +139,11 @@ impl<'a> Lexer<'a> {
             return Ok(&body[..end]);
         }
     }
+}
+
+/// How far it is to the end of the line.
+fn line_length(sql: &str) -> usize {
+    sql.find(['\n', '\r']).unwrap_or(sql.len())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

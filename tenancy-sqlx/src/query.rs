@@ -57,8 +57,6 @@ pub(crate) struct Prepared {
     pub(crate) arguments: Option<PgArguments>,
     /// Whether the connection keeps it prepared under a name.
     pub(crate) named: bool,
-    /// What the caller prepared before.
-    pub(crate) statement: Option<PgStatement>,
 }
 
 /// One way to run a statement to its very end.
@@ -230,7 +228,7 @@ impl sqlx::Execute<'static, Postgres> for Prepared {
     }
 
     fn statement(&self) -> Option<&PgStatement> {
-        self.statement.as_ref()
+        None
     }
 
     fn take_arguments(&mut self) -> Result<Option<PgArguments>, sqlx::error::BoxDynError> {
@@ -347,7 +345,6 @@ impl<'a> Call<'a> {
             sql: ready.sql,
             arguments: Some(std::mem::take(&mut self.arguments)),
             named: ready.named,
-            statement: None,
         })
     }
 }

@@ -133,7 +133,6 @@ impl Entry {
             sql: sqlx::SqlSafeStr::into_sql_str(sql),
             arguments: Some(arguments),
             named: true,
-            statement: None,
         })
     }
 }

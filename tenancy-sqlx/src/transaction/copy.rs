@@ -135,17 +135,46 @@ async fn copy_in(
     statement: &str,
     source: impl AsyncRead + Unpin + Send,
 ) -> Result<u64, Fault> {
-    let connection = open.start().await?;
-    let done = async {
-        let mut copy = connection.copy_in_raw(statement).await?;
-        if let Err(error) = copy.read_from(source).await {
-            copy.abort(error.to_string()).await?;
-            return Err(error);
-        }
-        copy.finish().await
+    let done = send(open.start().await?, statement, source).await;
+    end(open, done)
+}
+
+async fn send(
+    connection: &mut PgConnection,
+    statement: &str,
+    source: impl AsyncRead + Unpin + Send,
+) -> Result<u64, Failed> {
+    let mut copy = connection.copy_in_raw(statement).await?;
+    match copy.read_from(source).await {
+        Ok(_) => Ok(copy.finish().await?),
+        Err(error) => match copy.abort(error.to_string()).await {
+            Ok(()) => Err(Failed::Answered(error)),
+            // It had failed already: the driver reads that, and not the answer that follows.
+            Err(error) => Err(Failed::Lost(error)),
+        },
     }
-    .await;
-    open.end(done)
+}
+
+/// How a copy failed.
+enum Failed {
+    /// Everything that the server said has been read.
+    Answered(sqlx::Error),
+    /// Something may be on its way still.
+    Lost(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Answered(error)
+    }
+}
+
+fn end<R>(open: &mut Open, done: Result<R, Failed>) -> Result<R, Fault> {
+    match done {
+        Ok(done) => open.end(Ok(done)),
+        Err(Failed::Answered(error)) => open.end(Err(error)),
+        Err(Failed::Lost(error)) => Err(open.lost(error)),
+    }
 }
 
 impl<A> TenantTx<'_, A> {
@@ -189,15 +218,17 @@ async fn copy_out(
 ) -> Result<(), Fault> {
     let statement = table.statement(open, "TO STDOUT")?;
     let done = pass_on(open.start().await?, &statement, pieces).await;
-    open.end(done)
+    end(open, done)
 }
 
 async fn pass_on(
     connection: &mut PgConnection,
     statement: &str,
     pieces: &mpsc::Sender<Result<Bytes, Error>>,
-) -> Result<(), sqlx::Error> {
-    let mut stream = connection.copy_out_raw(statement).await?;
+) -> Result<(), Failed> {
+    let begun = connection.copy_out_raw(statement).await;
+    // The driver reads that it failed, and not the answer that follows.
+    let mut stream = begun.map_err(Failed::Lost)?;
     while let Some(piece) = stream.try_next().await? {
         // The receiver is dropped only with this future itself.
         let _ = pieces.send(Ok(piece)).await;

@@ -64,6 +64,10 @@ const CLOSED: &[(&str, &str)] = &[
 /// It guards against mistakes: what a function does with text of its own is not seen. That the
 /// path is still the tenant's is proved before the commit, whatever was run.
 pub(crate) fn check(sql: &str) -> Result<(), Error> {
+    // On the wire a text ends there, and what follows would be taken for something else.
+    if sql.contains('\0') {
+        return Err(refused("a text with a zero byte", "remove it"));
+    }
     let tokens = read(sql)?;
     let first = tokens.iter().position(|token| *token != Token::Symbol(';'));
     if let Some(Token::Word(word)) = first.and_then(|first| tokens.get(first))
@@ -84,6 +88,12 @@ pub(crate) fn check(sql: &str) -> Result<(), Error> {
             ));
         }
         let next = |symbol| tokens.get(place + 1) == Some(&Token::Symbol(symbol));
+        if let Token::Word("U" | "u") = token
+            && next('&')
+            && let Some(Token::Quoted(_)) = tokens.get(place + 2)
+        {
+            return Err(refused("a name in Unicode escapes", "write its characters"));
+        }
         let Some(name) = name(token) else { continue };
         if next('(')
             && let Some(instead) = find(SESSION, &name)
@@ -176,6 +186,7 @@ mod tests {
             "DELETE FROM blogs USING shared.plans p WHERE p.id = blogs.plan",
             "SELECT pg_advisory_xact_lock(1)",
             "CALL close_year(2026)",
+            "SELECT U&'d\\0061t', u & 1 FROM blogs",
             "WITH new AS (INSERT INTO a (x) SELECT y FROM shared.plans RETURNING x) SELECT x FROM new",
             "",
         ] {
@@ -214,6 +225,11 @@ mod tests {
             "DELETE FROM shared.plans",
             "TRUNCATE shared.plans",
             "MERGE INTO shared.plans p USING x ON true WHEN MATCHED THEN DELETE",
+            "SELECT 1\0",
+            "SELECT id FROM U&\"\\0070ublic\".users",
+            "SELECT 1 -- a\r; COMMIT",
+            "SELECT E'a'\r'\\''; COMMIT; --'",
+            "SELECT E'a' -- a\n '\\''; COMMIT; --'",
             "SELECT 'never ends",
             "SELECT /* never ends",
         ] {

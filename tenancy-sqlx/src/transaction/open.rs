@@ -9,11 +9,12 @@ use tenancy_core::TenantContext;
 
 use super::fault::Fault;
 use crate::database::Database;
-use crate::error::{Error, ErrorKind};
-use crate::guard::Guard;
+use crate::error::{Error, ErrorKind, kind_of};
+use crate::guard::{Guard, is_stale};
 use crate::query::{Prepared, Run};
+use crate::search_path;
+use crate::session::Cleaning;
 use crate::source::Source;
-use crate::{search_path, session};
 
 /// Commits only what is a healthy transaction.
 ///
@@ -40,8 +41,8 @@ pub(crate) struct Open {
     opening: Opening,
     /// `None` until the first message.
     guard: Option<Guard>,
-    /// The path of a scoped transaction as the server writes it.
-    path: Option<String>,
+    /// What was proved when a scoped transaction began.
+    scope: Option<Proof>,
     health: Health,
     /// How many savepoints are open.
     levels: u32,
@@ -54,7 +55,8 @@ pub(crate) struct Open {
 enum Health {
     /// Every statement so far was answered with success.
     Healthy,
-    /// A statement is on its way; seen from outside, one that was dropped halfway.
+    /// A statement is on its way; seen from outside, one that was dropped halfway or whose
+    /// answers the driver lost count of.
     CutOff,
     /// A statement failed.
     Failed,
@@ -68,7 +70,7 @@ impl Open {
             tenant: source.tenant.cloned(),
             opening,
             guard: None,
-            path: None,
+            scope: None,
             health: Health::Healthy,
             levels: 0,
             left: None,
@@ -132,12 +134,19 @@ impl Open {
         }
     }
 
+    /// Learns that the statement failed in a way after which answers may still be on their way.
+    pub(super) fn lost(&mut self, error: sqlx::Error) -> Fault {
+        let fault = self.failed(error);
+        self.health = Health::CutOff;
+        self.repeatable = false;
+        fault
+    }
+
     fn failed(&mut self, error: sqlx::Error) -> Fault {
         self.health = Health::Failed;
         if let Some(guard) = &mut self.guard {
             guard.failed(&error);
-            self.repeatable = guard.has_stale_statements()
-                || crate::error::kind_of(&error) == ErrorKind::Serialization;
+            self.repeatable = is_stale(&error) || kind_of(&error) == ErrorKind::Serialization;
         }
         Fault::Driver(error)
     }
@@ -153,7 +162,13 @@ impl Open {
         if self.guard.is_some() {
             return Ok(());
         }
-        self.guard = Some(self.database.checkout().await?);
+        match self.database.checkout().await {
+            Ok(guard) => self.guard = Some(guard),
+            Err(error) => {
+                self.health = Health::Failed;
+                return Err(error.into());
+            }
+        }
         self.health = Health::CutOff;
         let begun = match (self.opening, &self.tenant) {
             (Opening::Scoped, Some(tenant)) => {
@@ -180,7 +195,7 @@ impl Open {
     async fn begin_scoped(&mut self, tenant: &TenantContext) -> Result<(), Fault> {
         let schema = tenant.schema();
         let message = format!(
-            "BEGIN; {}; SELECT pg_catalog.current_schema()::text, {}",
+            "BEGIN; {}; SELECT pg_catalog.current_schema()::text, {}, {SCHEMA_OID}::text",
             search_path::set_local(schema),
             search_path::CURRENT
         );
@@ -195,7 +210,10 @@ impl Open {
                 ),
             )));
         }
-        self.path = Some(row.try_get(1)?);
+        self.scope = Some(Proof {
+            path: row.try_get(1)?,
+            schema: row.try_get(2)?,
+        });
         Ok(())
     }
 
@@ -212,7 +230,7 @@ impl Open {
     fn check(&self) -> Result<(), Error> {
         let fault = match self.health {
             Health::Healthy => return Ok(()),
-            Health::CutOff => "a statement of it was dropped halfway",
+            Health::CutOff => "the answer of a statement of it was lost",
             Health::Failed => "a statement of it failed",
         };
         // Rolling back to a savepoint heals a failure; it does not bring back lost answers.
@@ -281,18 +299,20 @@ impl Open {
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
-        if self.guard.is_none() {
+        if self.guard.is_none() && self.health == Health::Healthy {
             return Ok(());
         }
         if let Err(fault) = self.start().await {
             return Err(self.named(fault.into()));
         }
-        match (&self.path, &self.tenant) {
-            (Some(path), Some(tenant)) => {
-                let proof = prove_scope_and_commit(path, tenant);
-                self.finish_scoped(proof, Some(COMMITTED)).await
+        match &self.scope {
+            Some(proof) => {
+                let cleaning = Cleaning::new();
+                let message = proof.commit(&cleaning);
+                self.finish_scoped(message, &cleaning, Some(COMMITTED))
+                    .await
             }
-            _ => self.finish(PROVE_AND_COMMIT).await,
+            None => self.finish(PROVE_AND_COMMIT).await,
         }
     }
 
@@ -306,8 +326,9 @@ impl Open {
             return restored.map_err(|error| self.named(error));
         }
         if self.opening == Opening::Scoped {
-            let message = format!("ROLLBACK; {}", session::clean_and_ask());
-            return self.finish_scoped(message, None).await;
+            let cleaning = Cleaning::new();
+            let message = format!("ROLLBACK; {}", cleaning.statements());
+            return self.finish_scoped(message, &cleaning, None).await;
         }
         self.finish("ROLLBACK").await
     }
@@ -332,6 +353,7 @@ impl Open {
     async fn finish_scoped(
         &mut self,
         message: String,
+        cleaning: &Cleaning,
         committed: Option<usize>,
     ) -> Result<(), Error> {
         let mut rows = Vec::new();
@@ -349,7 +371,7 @@ impl Open {
                 }
             }
         };
-        match ended.and_then(|()| session::is_as_new(&rows)) {
+        match ended.and_then(|()| cleaning.is_as_new(&rows)) {
             Ok(()) => {
                 self.finished();
                 Ok(())
@@ -397,29 +419,43 @@ impl Open {
     }
 }
 
-/// How many statements of [`prove_scope_and_commit`] have ended when the transaction is committed.
+/// The first schema of the path in force, by the number that no other schema ever has.
+const SCHEMA_OID: &str = "pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))\
+     ::pg_catalog.oid";
+
+/// What is the case when a scoped transaction begins, and still has to be when it is committed.
+struct Proof {
+    /// The path as the server writes it.
+    path: String,
+    /// The number of the tenant's schema: another one may have been made of its name.
+    schema: String,
+}
+
+impl Proof {
+    /// Commits only a healthy transaction whose path is still what it was opened with: a division
+    /// by zero ends the message before its COMMIT. Then cleans the session.
+    fn commit(&self, cleaning: &Cleaning) -> String {
+        format!(
+            "SAVEPOINT tenancy_commit; \
+             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
+             COMMIT; {}",
+            search_path::CURRENT,
+            self.path.replace('\'', "''"),
+            self.schema,
+            cleaning.statements()
+        )
+    }
+}
+
+/// How many statements of [`Proof::commit`] have ended when the transaction is committed.
 const COMMITTED: usize = 3;
 
-/// Whether it is the proof of [`prove_scope_and_commit`] that failed, its second statement.
+/// Whether it is the proof of [`Proof::commit`] that failed, its second statement.
 fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
     done == 1 && code.is_some_and(|code| code == "22012")
-}
-
-/// Commits only a healthy transaction whose path is still what it was opened with: a division by
-/// zero ends the message before its COMMIT. Then cleans the session.
-fn prove_scope_and_commit(path: &str, tenant: &TenantContext) -> String {
-    let path = path.replace('\'', "''");
-    format!(
-        "SAVEPOINT tenancy_commit; \
-         SELECT 1 / ({} = '{path}' AND pg_catalog.current_schema() = '{}')::pg_catalog.int4; \
-         COMMIT; {}",
-        search_path::CURRENT,
-        tenant.schema(),
-        session::clean_and_ask()
-    )
 }
 
 impl fmt::Debug for Open {

@@ -32,19 +32,24 @@ where
         let (lease, home) = Home::lend(open().await?);
         let done = work(lease).await;
         let Some(whole) = home.take() else {
+            done?;
             return Err(kept().into());
         };
-        let again = whole.level().is_repeatable() && attempt < ATTEMPTS;
+        let again = whole.level().is_repeatable();
         let ended = match done {
             Ok(value) => match whole.into_level().commit().await {
                 Ok(()) => return Ok(value),
-                Err(error) if may_repeat(&error, again, attempt) => Ok(()),
+                Err(error) if attempt < ATTEMPTS && may_repeat(&error, again) => Ok(()),
                 Err(error) => Err(error.into()),
             },
             Err(error) => {
                 // The connection proves itself before it is used again, however this ends.
                 let _ = whole.into_level().rollback().await;
-                if again { Ok(()) } else { Err(error) }
+                if attempt < ATTEMPTS && again {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         };
         ended?;
@@ -53,8 +58,14 @@ where
     }
 }
 
-fn may_repeat(error: &Error, again: bool, attempt: u32) -> bool {
-    again || (error.kind() == ErrorKind::Serialization && attempt < ATTEMPTS)
+/// Whether a commit that failed like this may be tried with the whole transaction again: only when
+/// it is known that nothing took effect.
+fn may_repeat(error: &Error, again: bool) -> bool {
+    match error.kind() {
+        ErrorKind::Serialization => true,
+        ErrorKind::TransactionAborted => again,
+        _ => false,
+    }
 }
 
 /// What is said when work ends without giving its transaction back.

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
-use sqlx::{Describe, Either, Execute, Executor, SqlStr};
+use sqlx::{AssertSqlSafe, Describe, Either, Execute, Executor, SqlSafeStr, SqlStr};
 use tenancy_core::TenantContext;
 
 use super::fault::Fault;
@@ -41,6 +41,9 @@ pub enum Scope {
 /// path and proves that the path leads to the tenant; the path is proved again before the commit,
 /// and the connection is cleaned of whatever SQL left in its session. Statements that would end
 /// the transaction, change the session or name schema `tenancy` or `public` are refused.
+///
+/// A text is prepared anew each time it is sent, since it means other tables for other tenants;
+/// what runs often is better off as `tenant_sql!`, which stays prepared.
 ///
 /// ```no_run
 /// use tenancy_sqlx::{Error, Scope, ScopedTx, TenantDb};
@@ -122,6 +125,17 @@ impl ScopedTx<'_> {
         Ok(self.level.run(prepared, run).await?)
     }
 
+    /// The text as this tenant's alone, because the driver keeps what it prepares by its text.
+    fn marked(&self, sql: &SqlStr) -> SqlStr {
+        let tenant = self.context().id();
+        AssertSqlSafe(format!(
+            "{}\n/* tenant {} */",
+            sql.as_str(),
+            tenant.as_uuid()
+        ))
+        .into_sql_str()
+    }
+
     /// Sends on what the server answers, to the end or to the first error.
     async fn stream(
         &mut self,
@@ -147,13 +161,16 @@ impl ScopedTx<'_> {
 type Done<R> = Result<R, sqlx::Error>;
 type Answer = Either<PgQueryResult, PgRow>;
 
-/// Takes a query apart into what is sent, its text last.
+/// Takes a query apart into what is sent.
+///
+/// The same text means other tables for every tenant, perhaps with columns of other types while
+/// migrations are on their way. So no connection keeps it prepared, and what was learnt when it was
+/// prepared before does not count.
 fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prepared, sqlx::Error> {
     let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?;
     Ok(Prepared {
         arguments,
-        named: query.persistent(),
-        statement: query.statement().cloned(),
+        named: false,
         sql: query.sql(),
     })
 }
@@ -215,6 +232,7 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
     {
         Box::pin(async move {
             foreign::check(sql.as_str())?;
+            let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.prepare_with(sql, parameters).await;
             Ok(self.level.end(done)?)
@@ -227,6 +245,7 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
     {
         Box::pin(async move {
             foreign::check(sql.as_str())?;
+            let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.describe(sql).await;
             Ok(self.level.end(done)?)

@@ -6,21 +6,21 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPool;
-use tenancy_sqlx::{Error, ErrorKind, TenantDb, TenantTx};
+use tenancy_sqlx::{Database, Error, ErrorKind, TenantDb, TenantTx};
 
 use crate::server::{World, run};
 use crate::statements::*;
 
 /// More polls than any of the futures needs.
-const MANY: usize = 200;
+pub(crate) const MANY: usize = 200;
 
 /// Drops a future after it was polled a number of times; gives its output if it was quicker.
-struct Polls<F> {
+pub(crate) struct Polls<F> {
     future: Option<Pin<Box<F>>>,
     left: usize,
 }
 
-fn polls<F: Future>(times: usize, future: F) -> Polls<F> {
+pub(crate) fn polls<F: Future>(times: usize, future: F) -> Polls<F> {
     Polls {
         future: Some(Box::pin(future)),
         left: times,
@@ -47,40 +47,55 @@ impl<F: Future> Future for Polls<F> {
 }
 
 /// One pool of one connection, and the ids whose writes were acknowledged.
-struct Bench {
-    world: World,
+pub(crate) struct Bench {
+    pub(crate) world: World,
     pool: PgPool,
-    db: TenantDb,
-    acknowledged: Vec<i64>,
+    pub(crate) database: Database,
+    pub(crate) db: TenantDb,
+    pub(crate) acknowledged: Vec<i64>,
     next: i64,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let (pool, database) = world.glass_pool(1).await;
         let db = world.tenant(&database, "acme");
         Self {
             world,
             pool,
+            database,
             db,
             acknowledged: Vec::new(),
             next: 1000,
         }
     }
 
-    fn id(&mut self) -> i64 {
+    pub(crate) fn id(&mut self) -> i64 {
         self.next += 1;
         self.next
     }
 
     /// Drops what `act` gives after 0, 1, 2… polls, until it completes, and has the next borrower
     /// write something each time.
-    async fn sweep<F>(&mut self, act: impl Fn(TenantDb, i64, i64) -> F)
+    pub(crate) async fn sweep<F>(&mut self, act: impl Fn(TenantDb, i64, i64) -> F)
     where
         F: Future<Output = Result<Vec<i64>, Error>>,
     {
         let backend = self.world.backend().await;
+        self.sweep_closing(act).await;
+        assert_eq!(
+            self.world.backend().await,
+            backend,
+            "the connection was not kept"
+        );
+    }
+
+    /// The same where what is cut off may cost its connection.
+    pub(crate) async fn sweep_closing<F>(&mut self, act: impl Fn(TenantDb, i64, i64) -> F)
+    where
+        F: Future<Output = Result<Vec<i64>, Error>>,
+    {
         for round in 0..12 {
             for times in 0..=MANY {
                 assert!(times < MANY, "round {round} never completes");
@@ -93,19 +108,19 @@ impl Bench {
                 }
             }
         }
-        assert_eq!(
-            self.world.backend().await,
-            backend,
-            "the connection was not kept"
-        );
         self.check().await;
     }
 
-    async fn borrow_next(&mut self) {
+    pub(crate) async fn borrow_next(&mut self) {
         let id = self.id();
         let write = self.db.execute(INSERT).bind(id).bind("acknowledged");
         assert_eq!(write.await.unwrap(), 1);
         self.acknowledged.push(id);
+        // Whoever gets another's answer gets the one before.
+        for seeded in 1..=3_i64 {
+            let title = self.db.query_scalar::<String>(TITLE).bind(seeded);
+            assert_eq!(title.fetch_one().await.unwrap(), format!("acme {seeded}"));
+        }
         let question = "SELECT current_setting('search_path') IN ('', '\"\"') \
                         AND now() = statement_timestamp()";
         let row = sqlx::raw_sql(question).fetch_one(&self.pool).await.unwrap();
@@ -114,7 +129,7 @@ impl Bench {
     }
 
     /// Everything acknowledged is there, as another session sees it.
-    async fn check(&self) {
+    pub(crate) async fn check(&self) {
         let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM acme.blogs")
             .fetch_all(&mut self.world.admin().await)
             .await

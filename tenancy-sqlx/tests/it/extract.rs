@@ -49,7 +49,7 @@ fn errors_answer_with_their_problem() {
     assert_eq!(error.into_response().status(), 503);
 }
 
-mod transaction {
+pub(crate) mod transaction {
     use std::convert::Infallible;
 
     use axum::Router;
@@ -107,7 +107,7 @@ mod transaction {
         body.len().to_string()
     }
 
-    pub(super) fn app(
+    pub(crate) fn app(
         database: Database,
         context: TenantContext,
         layer: TransactionLayer,
@@ -124,7 +124,7 @@ mod transaction {
             .layer(axum::Extension(context))
     }
 
-    pub(super) async fn ask(app: &Router, path: &str) -> StatusCode {
+    pub(crate) async fn ask(app: &Router, path: &str) -> StatusCode {
         let request = Request::post(path).body(Body::empty()).unwrap();
         app.clone().oneshot(request).await.unwrap().status()
     }

@@ -3,6 +3,7 @@
 // The tests' own helpers may unwrap, as the tests themselves may.
 #![allow(clippy::unwrap_used)]
 
+mod adversary;
 mod append;
 mod cancel;
 mod copy;
@@ -14,6 +15,7 @@ mod leak;
 mod login;
 mod oracle;
 mod poison;
+mod polls;
 mod proxy;
 mod savepoints;
 mod scoped;

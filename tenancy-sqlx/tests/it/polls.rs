@@ -1,0 +1,207 @@
+//! Everything a transaction can do, dropped after any number of polls.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::Request;
+use futures_util::TryStreamExt;
+use sqlx::Executor;
+use tenancy_sqlx::{CopyTable, Error, Scope, TenantDb, TransactionLayer};
+use tokio::io::{AsyncRead, ReadBuf};
+use tower::ServiceExt;
+
+use crate::cancel::{Bench, MANY, polls};
+use crate::extract::transaction::app;
+use crate::statements::*;
+
+const BLOGS: CopyTable = CopyTable::csv("blogs", &["id", "title"]);
+
+/// A source whose lines come one by one, each after a wait.
+struct Lines {
+    lines: Vec<String>,
+    waited: bool,
+}
+
+impl Lines {
+    fn of(ids: &[i64]) -> Self {
+        let mut lines: Vec<_> = ids.iter().map(|id| format!("{id},copied\n")).collect();
+        lines.reverse();
+        Self {
+            lines,
+            waited: false,
+        }
+    }
+}
+
+impl AsyncRead for Lines {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.waited = !self.waited;
+        if self.waited {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(line) = self.lines.pop() {
+            into.put_slice(line.as_bytes());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_scoped_transaction_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        let mut tx = db.begin_scoped(Scope::Path).await?;
+        for id in [a, b] {
+            sqlx::query("INSERT INTO blogs (id, title) VALUES ($1, 'scoped')")
+                .bind(id)
+                .execute(&mut tx)
+                .await?;
+        }
+        (&mut tx)
+            .fetch_all(sqlx::raw_sql("SELECT id FROM blogs"))
+            .await?;
+        (&mut tx)
+            .describe(sqlx::SqlSafeStr::into_sql_str("SELECT title FROM blogs"))
+            .await?;
+        tx.commit().await?;
+        Ok(vec![a, b])
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_scoped_rollback_dropped_after_any_poll_leaves_a_clean_connection() {
+    let act = async |db: TenantDb, a: i64, _| {
+        let mut tx = db.begin_scoped(Scope::Path).await?;
+        sqlx::query("INSERT INTO blogs (id, title) VALUES ($1, 'scoped')")
+            .bind(a)
+            .execute(&mut tx)
+            .await?;
+        tx.rollback().await?;
+        Ok(Vec::new())
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn savepoints_dropped_after_any_poll_leave_a_clean_connection() {
+    let mut bench = Bench::new().await;
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        let mut tx = db.begin().await?;
+        let mut kept = tx.begin().await?;
+        kept.execute(INSERT).bind(a).bind("kept").await?;
+        let mut undone = kept.begin().await?;
+        undone.execute(INSERT).bind(b).bind("undone").await?;
+        undone.rollback().await?;
+        kept.commit().await?;
+        let mut left = tx.begin().await?;
+        left.execute(INSERT).bind(b).bind("undone").await?;
+        drop(left);
+        let mut failed = tx.begin().await?;
+        failed
+            .execute(INSERT)
+            .bind(a)
+            .bind("undone")
+            .await
+            .unwrap_err();
+        failed.rollback().await?;
+        tx.commit().await?;
+        Ok(vec![a])
+    };
+    bench.sweep(act).await;
+    let titles = bench.db.query_scalar::<String>(TITLES).fetch_all().await;
+    assert!(!titles.unwrap().contains(&"undone".into()));
+}
+
+#[tokio::test]
+async fn streams_dropped_after_any_poll_leave_a_clean_connection() {
+    let act = async |db: TenantDb, a: i64, _| {
+        db.query(TITLES).fetch().try_collect::<Vec<_>>().await?;
+        let mut tx = db.begin().await?;
+        tx.execute(INSERT).bind(a).bind("before").await?;
+        tx.query(TITLES).fetch().try_collect::<Vec<_>>().await?;
+        tx.commit().await?;
+        let mut tx = db.begin_scoped(Scope::Path).await?;
+        sqlx::query("SELECT id FROM blogs")
+            .fetch(&mut tx)
+            .try_collect::<Vec<_>>()
+            .await?;
+        tx.commit().await?;
+        Ok(vec![a])
+    };
+    let mut bench = Bench::new().await;
+    let fill = "INSERT INTO acme.blogs SELECT -id, 'x' FROM generate_series(1, 200) id";
+    bench.world.run_as_admin(fill).await;
+    bench.sweep(act).await;
+}
+
+#[tokio::test]
+async fn copies_dropped_after_any_poll_leave_no_answer_to_the_next_user() {
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        let mut tx = db.begin().await?;
+        assert_eq!(tx.copy_in(BLOGS, Lines::of(&[a, b])).await?, 2);
+        tx.copy_out(BLOGS).try_collect::<Vec<_>>().await?;
+        tx.commit().await?;
+        Ok(vec![a, b])
+    };
+    Bench::new().await.sweep_closing(act).await;
+}
+
+#[tokio::test]
+async fn a_rollback_after_a_copy_that_was_cut_off_leaves_no_answer_to_the_next_user() {
+    let mut bench = Bench::new().await;
+    for times in 0..MANY {
+        let (a, b) = (bench.id(), bench.id());
+        let mut tx = bench.db.begin().await.unwrap();
+        let done = polls(times, tx.copy_in(BLOGS, Lines::of(&[a, b]))).await;
+        // Whether it says so depends on where the copy was cut off; the rows are gone.
+        let _ = tx.rollback().await;
+        bench.borrow_next().await;
+        let gone = bench.db.query(BLOG).bind(a).fetch_optional().await;
+        assert!(gone.unwrap().is_none());
+        if done.is_some() {
+            break;
+        }
+    }
+    bench.check().await;
+}
+
+#[tokio::test]
+async fn closures_dropped_after_any_poll_leave_a_clean_connection() {
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        db.transaction(|mut tx| async move { tx.execute(INSERT).bind(a).bind("closure").await })
+            .await?;
+        db.scoped_transaction(Scope::Path, |mut tx| async move {
+            sqlx::query("INSERT INTO blogs (id, title) VALUES ($1, 'closure')")
+                .bind(b)
+                .execute(&mut *tx)
+                .await
+                .map_err(Error::from)
+        })
+        .await?;
+        Ok(vec![a, b])
+    };
+    Bench::new().await.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_request_dropped_after_any_poll_leaves_a_clean_connection_and_no_lost_201() {
+    let mut bench = Bench::new().await;
+    let context = bench.world.context("acme");
+    let app = app(bench.database.clone(), context, TransactionLayer::new());
+    let act = async |_, a: i64, b: i64| {
+        for (id, status) in [(a, 201), (b, 409)] {
+            let path = format!("/answer/{id}/{status}");
+            let request = Request::post(path).body(Body::empty()).unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), status);
+        }
+        Ok(vec![a])
+    };
+    bench.sweep(act).await;
+}
