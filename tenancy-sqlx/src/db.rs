@@ -8,6 +8,7 @@ use tenancy_core::TenantContext;
 use crate::database::Database;
 use crate::error::Error;
 use crate::query::{Execute, Query, Target};
+use crate::scoped::ScopedDb;
 use crate::source::Source;
 use crate::sql::{Read, Write};
 use crate::statement::TenantStatement;
@@ -123,6 +124,11 @@ impl TenantDb {
         F: Future<Output = Result<T, E>>,
     {
         repeat(|| self.begin(), work).await
+    }
+
+    /// These rows for SQL of others, each statement by itself.
+    pub fn scoped(&self, scope: Scope) -> ScopedDb {
+        ScopedDb::new(self.clone(), scope)
     }
 
     /// Opens a transaction for SQL of others, in which unqualified names are the tenant's; nothing

@@ -142,10 +142,14 @@ impl From<sqlx::Error> for Error {
 
 /// For code that speaks sqlx, such as what runs on a [`ScopedTx`](crate::ScopedTx).
 ///
-/// A failure of the database is the driver's own error again. Everything else is a
-/// [`sqlx::Error::Configuration`], which turns back into the same error.
+/// A failure of the database is the driver's own error again, and a row that is not there is
+/// [`sqlx::Error::RowNotFound`]. Everything else is a [`sqlx::Error::Configuration`], which turns
+/// back into the same error.
 impl From<Error> for sqlx::Error {
     fn from(mut error: Error) -> Self {
+        if error.kind == ErrorKind::RowNotFound {
+            return Self::RowNotFound;
+        }
         match error
             .source
             .take()

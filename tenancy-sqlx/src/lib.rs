@@ -21,6 +21,7 @@ mod db;
 mod dynamic;
 mod query;
 mod rows;
+mod scoped;
 mod shared;
 mod source;
 mod transaction;
@@ -60,6 +61,7 @@ pub use migrate::{
 };
 pub use query::{Execute, Query};
 pub use rows::Rows;
+pub use scoped::ScopedDb;
 pub use settings::PoolSettings;
 pub use shared::SharedDb;
 pub use sql::{Kind, Read, SharedSql, TenantSql, Write};

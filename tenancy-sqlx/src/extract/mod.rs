@@ -12,6 +12,8 @@ use tenancy_core::{Problem, ProblemCode, TenantContext};
 use crate::database::Database;
 use crate::db::TenantDb;
 use crate::error::Error;
+use crate::scoped::ScopedDb;
+use crate::transaction::Scope;
 
 pub use layer::{TransactionLayer, TransactionService};
 pub use transaction::{NoTransaction, Tx};
@@ -48,6 +50,20 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoTenant> {
         let context = parts.extensions.get::<TenantContext>().ok_or(NoTenant)?;
         Ok(Database::from_ref(state).tenant(context))
+    }
+}
+
+/// With [`Scope::Path`].
+impl<S> FromRequestParts<S> for ScopedDb
+where
+    S: Send + Sync,
+    Database: FromRef<S>,
+{
+    type Rejection = NoTenant;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoTenant> {
+        let db = TenantDb::from_request_parts(parts, state).await?;
+        Ok(db.scoped(Scope::Path))
     }
 }
 

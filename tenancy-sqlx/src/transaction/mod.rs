@@ -30,3 +30,4 @@ pub(crate) use open::Open;
 #[cfg(feature = "axum")]
 pub(crate) use repeat::kept;
 pub(crate) use repeat::repeat;
+pub(crate) use scoped::prepared;

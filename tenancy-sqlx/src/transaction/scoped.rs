@@ -119,7 +119,11 @@ impl ScopedTx<'_> {
         self.level.rollback().await
     }
 
-    async fn run<R>(&mut self, ready: Result<Prepared, sqlx::Error>, run: Run<R>) -> Done<R> {
+    pub(crate) async fn run<R>(
+        &mut self,
+        ready: Result<Prepared, sqlx::Error>,
+        run: Run<R>,
+    ) -> Done<R> {
         let prepared = ready?;
         foreign::check(prepared.sql.as_str())?;
         Ok(self.level.run(prepared, run).await?)
@@ -137,7 +141,7 @@ impl ScopedTx<'_> {
     }
 
     /// Sends on what the server answers, to the end or to the first error.
-    async fn stream(
+    pub(crate) async fn stream(
         &mut self,
         ready: Result<Prepared, sqlx::Error>,
         answers: &tokio::sync::mpsc::Sender<Result<Answer, Error>>,
@@ -166,7 +170,7 @@ type Answer = Either<PgQueryResult, PgRow>;
 /// The same text means other tables for every tenant, perhaps with columns of other types while
 /// migrations are on their way. So no connection keeps it prepared, and what was learnt when it was
 /// prepared before does not count.
-fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prepared, sqlx::Error> {
+pub(crate) fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prepared, sqlx::Error> {
     let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?;
     Ok(Prepared {
         arguments,

@@ -22,6 +22,7 @@ mod scoped;
 mod server;
 mod session;
 mod shared;
+mod single;
 mod statements;
 mod storm;
 mod wire;
