@@ -18,4 +18,5 @@ mod rename;
 mod reuse;
 mod store;
 mod suspension;
+mod types;
 mod validator;
