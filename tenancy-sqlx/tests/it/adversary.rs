@@ -600,3 +600,78 @@ async fn a_request_ends_its_transaction_whatever_is_around_its_handler() {
     assert_eq!(ask(away).await, 500);
     assert_eq!(ids(&world).await, [10, 11, 20]);
 }
+
+/// A row that cannot be read without a panic.
+struct Panics;
+
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Panics {
+    fn from_row(_: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        std::panic::resume_unwind(Box::new("a panic in a row"));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_rows_are_read_leaves_no_answer_to_the_next_user() {
+    let world = World::new().await;
+    let (_pool, database) = world.glass_pool(1).await;
+    let db = world.tenant(&database, "acme");
+    for in_transaction in [true, false] {
+        let own = db.clone();
+        let task = tokio::spawn(async move {
+            if in_transaction {
+                let mut tx = own.begin().await.unwrap();
+                tx.execute(DELETE).bind(1_i64).await.unwrap();
+                let _ = tx
+                    .query_as::<Panics>(BLOG)
+                    .bind(2_i64)
+                    .fetch()
+                    .try_next()
+                    .await;
+            } else {
+                let _ = own
+                    .query_as::<Panics>(BLOG)
+                    .bind(2_i64)
+                    .fetch()
+                    .try_next()
+                    .await;
+            }
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        answers_are_its_own(&db).await;
+    }
+}
+
+#[tokio::test]
+async fn statements_that_a_function_deallocated_are_prepared_anew() {
+    let world = World::new().await;
+    let (_pool, database) = world.glass_pool(1).await;
+    let db = world.tenant(&database, "acme");
+    world
+        .run_as_admin(
+            "CREATE FUNCTION acme.forgets() RETURNS void LANGUAGE plpgsql
+             AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+        )
+        .await;
+    answers_are_its_own(&db).await;
+    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+    let forgets = sqlx::raw_sql("SELECT forgets()");
+    (&mut tx).execute(forgets).await.unwrap();
+    tx.commit().await.unwrap();
+    answers_are_its_own(&db).await;
+    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+    (&mut tx).execute(forgets_again()).await.unwrap();
+    tx.commit().await.unwrap();
+    let title = db
+        .transaction(|mut tx| async move {
+            tx.query_scalar::<String>(TITLE)
+                .bind(3_i64)
+                .fetch_one()
+                .await
+        })
+        .await;
+    assert_eq!(title.unwrap(), "acme 3");
+}
+
+fn forgets_again() -> sqlx::RawSql {
+    sqlx::raw_sql("SELECT forgets()")
+}
