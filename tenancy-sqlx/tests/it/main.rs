@@ -10,6 +10,7 @@ mod copy;
 mod door;
 mod dynamic;
 mod extract;
+mod hostile;
 mod leak;
 mod login;
 mod oracle;
