@@ -18,4 +18,5 @@ page!(add_to_your_app, "book/tutorial/add-to-your-app.md");
 page!(concepts, "book/guide/concepts.md");
 page!(resolving, "book/guide/resolving.md");
 page!(tenant_sql, "book/guide/tenant-sql.md");
+page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");

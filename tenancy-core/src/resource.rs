@@ -7,8 +7,10 @@ use crate::tenant::Tenant;
 
 /// Something outside the tenant's schema that belongs to tenants: an index, a bucket, a cache.
 ///
-/// Lifecycle steps call every registered resource in order of registration and undo in reverse
-/// order. Each method must be idempotent: after a crash it is called again.
+/// Steps that make something (provision, resume, rename) call every registered resource in order of
+/// registration; steps that take something away (suspend, purge) and what undoes a failed step call
+/// them in reverse order. Each method must be idempotent: after a failure or a crash it is called
+/// again.
 #[async_trait]
 pub trait TenantResource: Send + Sync + 'static {
     /// A short name for progress and errors, such as `search`.
@@ -20,19 +22,20 @@ pub trait TenantResource: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Stops serving `tenant` and keeps everything.
+    /// Stops serving `tenant` and keeps everything; it has no new contexts by then.
     async fn suspend(&self, tenant: &Tenant) -> Result<(), Error> {
         let _ = tenant;
         Ok(())
     }
 
-    /// Serves `tenant` again.
+    /// Gets ready to serve `tenant` again, before it does.
     async fn resume(&self, tenant: &Tenant) -> Result<(), Error> {
         let _ = tenant;
         Ok(())
     }
 
-    /// Follows a rename from `before` to `after`; names keyed by the id need nothing.
+    /// Follows a rename from `before` to `after`; names keyed by the id need nothing. When a later
+    /// resource fails it is called the other way round.
     async fn rename(&self, before: &Tenant, after: &Tenant) -> Result<(), Error> {
         let _ = (before, after);
         Ok(())

@@ -22,6 +22,12 @@ pub(crate) fn startup_options(schema: &SchemaName) -> String {
     format!("-c search_path={schema},extensions,pg_temp")
 }
 
+/// The same for tools that look at what all tenants share.
+#[cfg(feature = "cli")]
+pub(crate) fn startup_options_shared() -> &'static str {
+    "-c search_path=public,extensions,pg_temp"
+}
+
 /// The path that is in force, as a value in SQL.
 pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
 

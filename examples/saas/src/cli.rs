@@ -1,7 +1,7 @@
 //! The words of the command line, and what each of them calls.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -82,13 +82,19 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "use PORT or ADDRESS:PORT".to_owned())
 }
 
+/// Where the migrations are that the next build takes in.
+const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+
 /// Runs the program.
 #[expect(
     clippy::print_stderr,
     reason = "the program's last word goes to the terminal"
 )]
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    if let Command::Fleet(command) = cli.command {
+        cli.command = Command::Fleet(command.migrations_in(Path::new(MIGRATIONS)));
+    }
     // Completions and help must work where no database does, and with any settings.
     if let Command::Fleet(command) = &cli.command
         && let Some(exit) = command.without_database::<Cli>(&cli.output)

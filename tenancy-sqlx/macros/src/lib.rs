@@ -75,10 +75,9 @@ pub fn allowed(input: TokenStream) -> TokenStream {
         Ok(manifest) => manifest,
         Err(message) => return refused(message).into(),
     };
-    let text = match manifest.path() {
-        Some(path) => quote!(::core::include_str!(#path)),
-        None => quote!(""),
-    };
+    let text = manifest
+        .path()
+        .map_or_else(|| quote!(""), |path| quote!(::core::include_str!(#path)));
     quote! {{
         static ALLOWED: ::std::sync::LazyLock<::tenancy_sqlx::Allowed> =
             ::std::sync::LazyLock::new(|| ::tenancy_sqlx::__private::allowed(#text));

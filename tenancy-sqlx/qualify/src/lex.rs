@@ -83,6 +83,14 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, Refusal> {
             "write at most 65536 bytes and bind the data as parameters",
         ));
     }
+    // It ends the text on its way to the server, also inside a string or a comment.
+    if let Some(at) = sql.find('\0') {
+        return Err(Refusal::new(
+            at..at + 1,
+            "the text holds a NUL",
+            "remove it",
+        ));
+    }
     let mut lexer = Lexer {
         sql,
         bytes: sql.as_bytes(),
@@ -142,7 +150,6 @@ impl Lexer<'_> {
                 }
                 byte if is_operator(byte) => self.operator(start),
                 byte if is_name_start(byte) => self.word(start)?,
-                0 => return self.refuse(start, "the text holds a NUL", "remove it"),
                 _ => {
                     return self.refuse(
                         start,
@@ -309,7 +316,7 @@ impl Lexer<'_> {
             return self.refuse(
                 start,
                 "a number runs into a name",
-                "put a blank between them",
+                "write plain digits, or put a blank between them",
             );
         }
         self.push(Class::Number, start);
@@ -411,6 +418,11 @@ mod tests {
             "'a'\n'b'",
             "E'a' -- x\n'b\\'",
             "$$a$$ 'b'",
+            "a\0",
+            "'\0'",
+            "\"a\0\"",
+            "1 -- \0",
+            "/* \0 */ 1",
         ] {
             assert!(tokens(sql).is_err(), "{sql}");
         }

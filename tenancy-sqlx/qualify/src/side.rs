@@ -92,6 +92,10 @@ impl Side {
                 "write the table's name alone, shared.x for what every tenant reads, or \
                  shared_sql! for the app's global tables",
             )),
+            (Self::Tenant, TENANCY, _) => Err((
+                format!("schema {schema} is not the tenant's, it is the framework's own"),
+                "use the methods for it, or shared_sql! to read tenancy.tenants",
+            )),
             (Self::Tenant, ..) => Err((
                 format!("schema {schema} is not the tenant's"),
                 "write the table's name alone, or shared.x for what every tenant reads",

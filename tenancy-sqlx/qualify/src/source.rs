@@ -55,6 +55,16 @@ impl<'a> Source<'a> {
             };
             return Err(Refusal::new(tokens[at].span(), reason, help));
         }
+        if let Some(token) = tokens
+            .iter()
+            .find(|token| token.class == Class::Operator && token.text.contains('`'))
+        {
+            return Err(Refusal::new(
+                token.span(),
+                "a name in backquotes is not PostgreSQL",
+                "write it plain, or in double quotes",
+            ));
+        }
         let named = |token: &&Token<'_>| token.is_name() && allow::is_object_type(&token.name());
         if let Some(token) = tokens.iter().find(named) {
             return Err(Refusal::new(

@@ -69,7 +69,7 @@ impl Statement {
     }
 
     /// The text cut where the schema's quoted name is written; each part after the first starts
-    /// with the dot that follows it.
+    /// with the dot that follows it, or with the blanks before that.
     pub fn parts(&self) -> &[String] {
         &self.parts
     }

@@ -137,9 +137,8 @@ impl<'a> Reader<'a> {
             if self.take(']') {
                 return Ok(());
             }
-            let quote = match self.rest.chars().next() {
-                Some(quote @ ('"' | '\'')) => quote,
-                _ => return self.wrong(WANTED),
+            let Some(quote @ ('"' | '\'')) = self.rest.chars().next() else {
+                return self.wrong(WANTED);
             };
             self.take(quote);
             let line = self.line;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use sqlx::postgres::PgConnectOptions;
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
-use tenancy_sqlx::{Error, Fleet, MigrationSet, Migrations};
+use tenancy_sqlx::{Error, Fleet, Migrations};
 
 /// Tenants of a PostgreSQL database: make them, migrate them, look at them.
 #[derive(Debug, Parser)]
@@ -38,7 +38,8 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    cli.command = cli.command.migrations_in(&cli.migrations);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -73,10 +74,7 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
     let login = app
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
-    let migrations = Migrations {
-        shared: MigrationSet::read(cli.migrations.join("shared"))?,
-        tenant: MigrationSet::read(cli.migrations.join("tenant"))?,
-    };
+    let migrations = Migrations::read(&cli.migrations)?;
     let fleet = Fleet::connect(owner, login, migrations).await?;
     cli.command.run(&fleet, &cli.output).await
 }

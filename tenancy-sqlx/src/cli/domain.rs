@@ -1,4 +1,4 @@
-//! `domain add|list`.
+//! `domain add|remove|primary|list`.
 
 use clap::Subcommand;
 use tenancy_core::{Domain, Slug};
@@ -21,6 +21,22 @@ pub enum DomainCommand {
         #[arg(long)]
         primary: bool,
     },
+    /// Take a domain from a tenant; not its primary one.
+    #[command(after_help = "Example:\n  domain remove acme old.acme.example")]
+    Remove {
+        /// The tenant's slug.
+        tenant: Slug,
+        /// The domain, without a port.
+        domain: Domain,
+    },
+    /// Make one of a tenant's domains the one that links use.
+    #[command(after_help = "Example:\n  domain primary acme shop.acme.example")]
+    Primary {
+        /// The tenant's slug.
+        tenant: Slug,
+        /// The domain, without a port.
+        domain: Domain,
+    },
     /// List a tenant's domains.
     #[command(after_help = "Example:\n  domain list acme")]
     List {
@@ -42,9 +58,24 @@ impl DomainCommand {
                 } else {
                     DomainRole::Alias
                 };
+                fleet.prepare().await?;
                 let record = fleet.add_domain(&tenant, &domain, role).await?;
                 output.result("domain", &record, || {
                     format!("{tenant} answers at {domain}")
+                });
+            }
+            Self::Remove { tenant, domain } => {
+                fleet.prepare().await?;
+                let record = fleet.remove_domain(&tenant, &domain).await?;
+                output.result("domain", &record, || {
+                    format!("{tenant} no longer answers at {domain}")
+                });
+            }
+            Self::Primary { tenant, domain } => {
+                fleet.prepare().await?;
+                let record = fleet.set_primary_domain(&tenant, &domain).await?;
+                output.result("domain", &record, || {
+                    format!("links to {tenant} lead to {domain}")
                 });
             }
             Self::List { tenant } => {

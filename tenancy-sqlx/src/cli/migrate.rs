@@ -1,4 +1,4 @@
-//! `migrate run|status`.
+//! `migrate run|status|new`.
 
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use tenancy_core::Slug;
 
+use super::new_migration::NewMigration;
 use super::output::{Exit, Output, table};
 use crate::{
     Error, Fleet, FleetStatus, MigrateEvent, Outcome, RunReport, ScopeStatus, Selection,
@@ -17,7 +18,8 @@ const EXAMPLES: &str = "\
 Examples:
   migrate                      shared tables, then every tenant's
   migrate run --tenant acme
-  migrate status --check       exit code 4 when something is pending";
+  migrate status --check       exit code 4 when something is pending
+  migrate new --tenant tags    writes the next file to fill in";
 
 /// The words of `migrate`; without a verb it runs.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +41,8 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the next numbered migration file.
+    New(NewMigration),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -71,8 +75,25 @@ pub(super) fn default_jobs() -> NonZeroUsize {
 }
 
 impl Migrate {
+    /// The words of `migrate new`, if these are they.
+    pub(super) fn as_new(&self) -> Option<&NewMigration> {
+        match &self.verb {
+            Some(Verb::New(words)) => Some(words),
+            _ => None,
+        }
+    }
+
+    /// The same, to fill in where the files are.
+    pub(super) fn as_new_mut(&mut self) -> Option<&mut NewMigration> {
+        match &mut self.verb {
+            Some(Verb::New(words)) => Some(words),
+            _ => None,
+        }
+    }
+
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
         let words = match self.verb {
+            Some(Verb::New(words)) => return Ok(words.run(output)),
             Some(Verb::Status { check }) => return status(fleet, check, output).await,
             Some(Verb::Run(words)) => words,
             None => self.run,

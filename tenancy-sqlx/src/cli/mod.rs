@@ -28,13 +28,22 @@
     reason = "commands talk to a terminal"
 )]
 
-mod dev_schema;
-mod django;
+mod output;
+
 mod domain;
 mod migrate;
-mod output;
-mod sql;
+mod new_migration;
+mod psql;
 mod tenant;
+
+mod dev_schema;
+mod sql;
+
+mod each;
+
+mod django;
+
+use std::path::Path;
 
 use clap::{CommandFactory, Subcommand};
 
@@ -46,7 +55,7 @@ use crate::{Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum FleetCommand {
-    /// Make, list and show tenants.
+    /// Make, list, show, stop, rename and purge tenants.
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
     /// Give tenants domains.
@@ -57,6 +66,9 @@ pub enum FleetCommand {
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
     #[command(after_help = dev_schema::EXAMPLES)]
     DevSchema(dev_schema::DevSchema),
+    /// Run one of these commands for one tenant or for each.
+    #[command(after_help = each::EXAMPLES)]
+    Run(each::Run),
     /// Make a tenant, as django-tenants spells it.
     #[command(name = "create_tenant", after_help = django::CREATE_EXAMPLES)]
     CreateTenant(django::CreateTenant),
@@ -66,6 +78,24 @@ pub enum FleetCommand {
     /// See what a statement becomes for a tenant, or why it is refused.
     #[command(subcommand)]
     Sql(sql::SqlCommand),
+    /// Write the next numbered migration file, as Django spells it.
+    #[command(name = "makemigrations")]
+    MakeMigrations(new_migration::NewMigration),
+    /// Open psql on a tenant's tables, as Django spells it.
+    #[command(after_help = django::SHELL_EXAMPLES)]
+    Shell(django::Shell),
+    /// Run a command for one tenant, as django-tenants spells it.
+    #[command(
+        name = "tenant_command",
+        after_help = "Example:\n  tenant_command migrate --schema=tenant1"
+    )]
+    TenantCommand(django::TenantCommandWords),
+    /// Run a command for each tenant, as django-tenants spells it.
+    #[command(
+        name = "all_tenants_command",
+        after_help = "Example:\n  all_tenants_command domain list"
+    )]
+    AllTenantsCommand(django::AllTenantsCommand),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  completions bash > ~/.local/share/bash-completion/completions/tenancy"
@@ -87,11 +117,27 @@ impl FleetCommand {
                 Some(Exit::Done)
             }
             Self::Sql(command) => Some(command.run(output)),
+            Self::MakeMigrations(words) => Some(words.run(output)),
+            Self::Migrate(words) => words.as_new().map(|words| words.run(output)),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
             _ => None,
         }
+    }
+
+    /// Says where the program's migration files are, for the commands that write one.
+    #[must_use]
+    pub fn migrations_in(mut self, folder: &Path) -> Self {
+        let words = match &mut self {
+            Self::MakeMigrations(words) => Some(words),
+            Self::Migrate(words) => words.as_new_mut(),
+            _ => None,
+        };
+        if let Some(words) = words {
+            words.default_dir(folder);
+        }
+        self
     }
 
     /// Runs the command on `fleet`.
@@ -105,8 +151,13 @@ impl FleetCommand {
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
             Self::DevSchema(command) => command.run(fleet, output).await,
+            Self::Run(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
+            Self::MakeMigrations(words) => Ok(words.run(output)),
+            Self::Shell(command) => command.run(fleet, output).await,
+            Self::TenantCommand(command) => command.run(fleet, output).await,
+            Self::AllTenantsCommand(command) => command.run(fleet, output).await,
             // These were answered before a database was looked for.
             Self::Completions { .. } | Self::Sql(_) => Ok(Exit::Done),
         }

@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The form of JSON documents; it grows only when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
@@ -17,6 +18,9 @@ pub struct Output {
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
     json: bool,
+    /// Where documents go instead of to the terminal.
+    #[arg(skip)]
+    collected: Option<Arc<Mutex<Map<String, Value>>>>,
 }
 
 /// How a command ended.
@@ -58,8 +62,14 @@ impl Output {
     /// Prints the result: `value` as JSON under `key`, or the text.
     pub(super) fn result(&self, key: &str, value: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
+            let value = serde_json::to_value(value).unwrap_or(Value::Null);
+            if let Some(collected) = &self.collected {
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                collected.insert(key.to_owned(), value);
+                return;
+            }
             let mut document = json!({ "schema_version": SCHEMA_VERSION });
-            document[key] = serde_json::to_value(value).unwrap_or(Value::Null);
+            document[key] = value;
             say(format_args!("{document:#}"));
         } else {
             say(format_args!("{}", text().trim_end()));
@@ -82,13 +92,17 @@ impl Output {
     /// Tells why a command failed: programs on standard output, people on standard error.
     pub fn failure(&self, error: &(dyn std::error::Error + 'static)) {
         if self.json {
-            let message = Chain(error).to_string();
             let document =
-                json!({ "schema_version": SCHEMA_VERSION, "error": { "message": message } });
+                json!({ "schema_version": SCHEMA_VERSION, "error": Self::failure_value(error) });
             say(format_args!("{document:#}"));
         } else {
             eprintln!("{}", Chain(error));
         }
+    }
+
+    /// Says why words do not fit together: programs on standard output, people on standard error.
+    pub(super) fn refuse(&self, why: impl Into<String>) {
+        self.failure(&std::io::Error::other(why.into()));
     }
 
     /// Says on standard error what goes on; programs that read JSON need not hear it.
@@ -96,6 +110,27 @@ impl Output {
         if !self.json {
             eprintln!("{text}");
         }
+    }
+
+    /// Runs one of several commands whose answers make one document: it gets an output of its own,
+    /// and what that would have printed is given back beside its end.
+    pub(super) async fn part<T>(
+        &self,
+        command: impl AsyncFnOnce(&Self) -> T,
+    ) -> (T, Map<String, Value>) {
+        let collected = Arc::new(Mutex::new(Map::new()));
+        let part = Self {
+            json: self.json,
+            collected: Some(Arc::clone(&collected)),
+        };
+        let end = command(&part).await;
+        let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+        (end, std::mem::take(&mut *collected))
+    }
+
+    /// Why a command failed, as a document tells it.
+    pub(super) fn failure_value(error: &(dyn std::error::Error + 'static)) -> Value {
+        json!({ "message": Chain(error).to_string() })
     }
 
     /// Whether a program reads the answer.

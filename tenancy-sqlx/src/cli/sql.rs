@@ -99,10 +99,7 @@ impl Render {
     }
 
     fn text(&self, statement: &Statement) -> String {
-        let schema = self
-            .schema
-            .as_ref()
-            .map(|schema| schema.quoted().to_string());
+        let schema = self.schema.as_ref().map(SchemaName::quoted);
         statement.render(&schema.unwrap_or_default())
     }
 }

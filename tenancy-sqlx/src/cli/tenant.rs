@@ -1,15 +1,21 @@
-//! `tenant create|list|show`.
+//! `tenant create|list|show|suspend|resume|purge|rename|psql`.
 
 use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent};
+use super::psql;
+use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
 Examples:
   tenant create acme --name \"Acme\" --domain acme.example.com
   tenant create my-shop --schema shop_7 --json";
+
+const RENAME_EXAMPLES: &str = "\
+Examples:
+  tenant rename acme acme-books
+  tenant rename acme acme-books --schema acme    the schema stays";
 
 /// What can be done with tenants.
 #[derive(Debug, Clone, Subcommand)]
@@ -25,6 +31,47 @@ pub enum TenantCommand {
     Show {
         /// The tenant's slug.
         slug: Slug,
+    },
+    /// Stop a tenant and keep everything: its hosts answer that it is suspended.
+    #[command(after_help = "Example:\n  tenant suspend acme")]
+    Suspend {
+        /// The tenant's slug.
+        slug: Slug,
+    },
+    /// Let a suspended tenant serve again.
+    #[command(after_help = "Example:\n  tenant resume acme")]
+    Resume {
+        /// The tenant's slug.
+        slug: Slug,
+    },
+    /// Remove everything of a suspended or archived tenant for good.
+    #[command(after_help = "Example:\n  tenant suspend acme && tenant purge acme --confirm acme")]
+    Purge {
+        /// The tenant's slug.
+        slug: Slug,
+        /// The tenant's slug again: there is no way back.
+        #[arg(long, value_name = "SLUG")]
+        confirm: Slug,
+    },
+    /// Give a tenant another name; its schema follows, its domains stay.
+    #[command(after_help = RENAME_EXAMPLES)]
+    Rename {
+        /// The tenant's slug.
+        slug: Slug,
+        /// Its new slug.
+        new: Slug,
+        /// Its new PostgreSQL schema [default: the new slug with _ for -].
+        #[arg(long)]
+        schema: Option<SchemaName>,
+    },
+    /// Open psql on a tenant's tables, as their owner.
+    #[command(after_help = "Examples:\n  tenant psql acme\n  tenant psql acme -- -c '\\d'")]
+    Psql {
+        /// The tenant's slug.
+        slug: Slug,
+        /// What psql is told.
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
     },
 }
 
@@ -68,6 +115,41 @@ impl TenantCommand {
             }
             Self::List => list(fleet, output).await,
             Self::Show { slug } => show(fleet, &slug, output).await,
+            Self::Suspend { slug } => {
+                fleet.prepare().await?;
+                let tenant = fleet.suspend(&slug).await?;
+                Ok(say(&tenant, output, || {
+                    format!("tenant {slug} is suspended")
+                }))
+            }
+            Self::Resume { slug } => {
+                fleet.prepare().await?;
+                let tenant = fleet.resume(&slug).await?;
+                Ok(say(&tenant, output, || format!("tenant {slug} is active")))
+            }
+            Self::Purge { slug, confirm } => {
+                fleet.prepare().await?;
+                let tenant = fleet.purge(&slug, &confirm).await?;
+                Ok(say(&tenant, output, || {
+                    format!("tenant {slug} is purged; its names stay reserved for a while")
+                }))
+            }
+            Self::Rename { slug, new, schema } => {
+                fleet.prepare().await?;
+                let mut to = Rename::to(new.clone());
+                if let Some(schema) = schema {
+                    to = to.schema(schema);
+                }
+                let tenant = fleet.rename(&slug, to).await?;
+                Ok(say(&tenant, output, || {
+                    let schema = tenant.schema_name();
+                    format!("tenant {slug} is called {new} now, in schema {schema}")
+                }))
+            }
+            Self::Psql { slug, arguments } => {
+                let tenant = existing(fleet, &slug).await?;
+                psql::run(fleet, Some(tenant.schema_name()), arguments, output).await
+            }
         }
     }
 }
@@ -93,6 +175,11 @@ pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Re
         )
     });
     Ok(Exit::Done)
+}
+
+fn say(tenant: &Tenant, output: &Output, text: impl FnOnce() -> String) -> Exit {
+    output.result("tenant", tenant, text);
+    Exit::Done
 }
 
 async fn list(fleet: &Fleet, output: &Output) -> Result<Exit, Error> {

@@ -166,6 +166,12 @@ impl Fleet {
         transaction::finish(connection, tenant).await
     }
 
+    /// The owner's login and where its server is.
+    #[cfg(feature = "cli")]
+    pub(crate) fn owner(&self) -> &PgConnectOptions {
+        &self.owner
+    }
+
     pub(crate) async fn open(&self) -> Result<PgConnection, Error> {
         transaction::open(&self.owner).await
     }

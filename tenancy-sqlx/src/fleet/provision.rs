@@ -29,10 +29,11 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Conflict`] when the slug, the schema or a domain is taken or still reserved;
-    /// the message names it. [`ErrorKind::Core`] when slug or schema do not follow from each
-    /// other. Whatever a [validator](Fleet::validator), a failing migration or a resource causes;
-    /// the message names the file and the line, or the resource.
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the slug, the schema or a domain is
+    /// taken or still reserved; the message names it. [`ErrorKind::Core`](crate::ErrorKind::Core)
+    /// when slug or schema do not follow from each other. Whatever a [validator](Fleet::validator),
+    /// a failing migration or a resource causes; the message names the file and the line, or the
+    /// resource.
     pub async fn create(
         &self,
         new: NewTenant,

@@ -195,6 +195,47 @@ pub struct Migrations {
     pub tenant: MigrationSet,
 }
 
+impl Migrations {
+    /// Reads the folders `shared` and `tenant` below `root`; one that is missing holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when neither is there, and those of [`MigrationSet::read`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tenancy_sqlx::{ErrorKind, Migrations};
+    ///
+    /// let nowhere = Migrations::read("no/such/folder").unwrap_err();
+    /// assert_eq!(nowhere.kind(), ErrorKind::Configuration);
+    /// ```
+    pub fn read(root: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = root.as_ref();
+        let [shared, tenant] = ["shared", "tenant"].map(|name| root.join(name));
+        if !shared.is_dir() && !tenant.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                format!(
+                    "{} has no migrations: put files N_name.sql into its folders shared and tenant",
+                    root.display()
+                ),
+            ));
+        }
+        let read = |folder: &Path| {
+            if folder.is_dir() {
+                MigrationSet::read(folder)
+            } else {
+                Ok(MigrationSet::default())
+            }
+        };
+        Ok(Self {
+            shared: read(&shared)?,
+            tenant: read(&tenant)?,
+        })
+    }
+}
+
 /// Ups and downs of the same version, in whatever order they are found.
 #[derive(Default)]
 struct Parts {

@@ -1,13 +1,21 @@
 //! From a place in the text that the server got to the line that somebody wrote.
 
+use tenancy_core::SchemaName;
+
 use super::source::Place;
 
 /// The character of the statement as it was written that character `at` of the text for `schema`
-/// (quoted) comes from.
+/// comes from.
 ///
 /// A part after the first starts with the dot behind the schema's name: the writer wrote
 /// `tenant.` there, or nothing.
-pub(super) fn written(sql: &str, parts: &[String], schema: &str, at: usize) -> Option<usize> {
+pub(super) fn written(
+    sql: &str,
+    parts: &[String],
+    schema: &SchemaName,
+    at: usize,
+) -> Option<usize> {
+    let schema = schema.quoted();
     let (mut in_sql, mut in_text) = (0, 0);
     let mut rest = sql;
     for (number, part) in parts.iter().enumerate() {
@@ -69,11 +77,12 @@ mod tests {
     /// Where each character of the rendered statement comes from.
     fn origins(sql: &str) -> Vec<Option<char>> {
         let statement = tenancy_qualify::tenant(sql).expect("a statement");
-        let text = statement.render("\"acme\"");
+        let schema = SchemaName::parse("acme").expect("a name");
+        let text = statement.render(&schema.quoted());
         let chars: Vec<char> = sql.chars().collect();
         (0..=text.chars().count())
             .map(|at| {
-                let at = written(sql, statement.parts(), "\"acme\"", at).expect("a place");
+                let at = written(sql, statement.parts(), &schema, at).expect("a place");
                 chars.get(at).copied()
             })
             .collect()

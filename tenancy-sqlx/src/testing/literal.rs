@@ -83,18 +83,14 @@ impl Cursor<'_> {
                     self.text.places.push(place);
                     return Some(());
                 }
-                '\\' => {
-                    if let Some(c) = self.escape()? {
-                        self.push(c, place);
-                    }
-                }
+                '\\' => self.escape(place)?,
                 c => self.push(c, place),
             }
         }
     }
 
-    /// What follows a backslash; a line's end stands for nothing.
-    fn escape(&mut self) -> Option<Option<char>> {
+    /// Reads what follows the backslash at `place`; a line's end stands for nothing.
+    fn escape(&mut self, place: (usize, usize)) -> Option<()> {
         let c = match self.next()? {
             'n' => '\n',
             'r' => '\r',
@@ -112,11 +108,12 @@ impl Cursor<'_> {
                 while self.rest.starts_with([' ', '\t', '\n', '\r']) {
                     self.next();
                 }
-                return Some(None);
+                return Some(());
             }
             c => c,
         };
-        Some(Some(c))
+        self.push(c, place);
+        Some(())
     }
 
     fn number(&mut self, digits: usize) -> Option<char> {

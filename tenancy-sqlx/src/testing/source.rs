@@ -199,19 +199,21 @@ mod tests {
 
     #[test]
     fn statements_are_found_wherever_they_stand() {
-        let source = r##"
+        let raw = "r#\"SELECT \"2\"\"#";
+        let source = r#"
             use tenancy_sqlx::tenant_sql;
             /// Like `tenant_sql!("SELECT 0")`.
             fn a() { db.query(tenant_sql!("SELECT 1")); } // tenant_sql!("SELECT 0")
             mod inner { const B: &str = "tenant_sql!(\"SELECT 0\")";
-                fn b() { vec![tenancy_sqlx::tenant_sql! { r#"SELECT "2""# }] } }
+                fn b() { vec![tenancy_sqlx::tenant_sql! { RAW }] } }
             macro_rules! c { () => { tenant_sql!["SELECT\t3"] } }
             fn d() { assert!(matches!(ask(&tenant_sql!(raw "SELECT 4")), Some(_))); }
             /* shared_sql!("SELECT 0") */
             async fn e() { shared_sql!("SELECT 5"); ::tenancy_sqlx::shared_sql!(raw r"SELECT 6"); }
-        "##;
+        "#
+        .replace("RAW", raw);
         assert_eq!(
-            texts(source),
+            texts(&source),
             [
                 "SELECT 1",
                 "SELECT \"2\"",
@@ -221,7 +223,7 @@ mod tests {
                 "SELECT 6"
             ]
         );
-        let kinds: Vec<_> = contents(source)
+        let kinds: Vec<_> = contents(&source)
             .found
             .iter()
             .map(|found| (found.door, found.form))
@@ -229,7 +231,7 @@ mod tests {
         assert_eq!(kinds[3], (Door::Tenant, Form::Raw));
         assert_eq!(kinds[4], (Door::Shared, Form::Parsed));
         assert_eq!(kinds[5], (Door::Shared, Form::Raw));
-        assert!(contents(source).unseen.is_empty());
+        assert!(contents(&source).unseen.is_empty());
     }
 
     #[test]

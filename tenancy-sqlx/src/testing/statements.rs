@@ -1,7 +1,7 @@
 //! Every statement of a crate, prepared by the server against one tenant's tables.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 use tenancy_core::SchemaName;
-use tenancy_qualify::Refusal;
+use tenancy_qualify::{Allowed, Refusal};
 
 use super::excerpt;
 use super::fault::{StatementFault, StatementFaults};
@@ -98,15 +98,15 @@ impl Statements {
             let message = format!("the database does not answer: {error}");
             StatementFaults::nothing(&self.root, message)
         };
-        let files = self
-            .files()
-            .map_err(|message| StatementFaults::nothing(&self.root, message))?;
+        let cannot = |message| StatementFaults::nothing(&self.root, message);
+        let files = self.files().map_err(cannot)?;
+        let allowed = self.allowed().map_err(cannot)?;
         let mut guard = db.source().database.checkout().await.map_err(stopped)?;
         for file in files {
             let (source, contents) = match self.read(&file) {
                 Ok(read) => read,
                 Err(fault) => {
-                    faults.push(fault);
+                    faults.push(*fault);
                     continue;
                 }
             };
@@ -115,7 +115,7 @@ impl Statements {
             checked.unseen.extend(contents.unseen);
             for found in contents.found {
                 let schema = db.context().schema();
-                match prepare(guard.begin_work(), &found, schema).await {
+                match prepare(guard.begin_work(), &found, &allowed, schema).await {
                     Ok(()) => {}
                     Err(Failure::Fault(fault)) => faults.push(fault.shown_in(&source)),
                     Err(Failure::Connection(error)) => {
@@ -135,7 +135,8 @@ impl Statements {
             let folders: Vec<_> = self.folders.iter().map(|dir| dir.display()).collect();
             let mut message = format!("there is no tenant_sql! or shared_sql! in {folders:?}");
             for unseen in &checked.unseen {
-                message.push_str(&format!("\n{unseen}"));
+                // Writing to a string cannot fail.
+                let _ = write!(message, "\n{unseen}");
             }
             return Err(StatementFaults::nothing(&self.root, message));
         }
@@ -181,9 +182,20 @@ impl Statements {
         Ok(files)
     }
 
-    fn read(&self, file: &Path) -> Result<(String, source::Contents), StatementFault> {
-        let source = fs::read_to_string(self.root.join(file))
-            .map_err(|error| StatementFault::new(None, format!("{}: {error}", file.display())))?;
+    /// What the crate adds to the macros' lists.
+    fn allowed(&self) -> Result<Allowed, String> {
+        match fs::read_to_string(self.root.join("tenancy.toml")) {
+            Ok(text) => Allowed::parse(&text).map_err(|error| error.to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Allowed::none()),
+            Err(error) => Err(format!("tenancy.toml: {error}")),
+        }
+    }
+
+    fn read(&self, file: &Path) -> Result<(String, source::Contents), Box<StatementFault>> {
+        let source = fs::read_to_string(self.root.join(file)).map_err(|error| {
+            let message = format!("{}: {error}", file.display());
+            Box::new(StatementFault::new(None, message))
+        })?;
         // As the compiler reads it.
         let source = source.trim_start_matches('\u{feff}').replace("\r\n", "\n");
         let tokens = if source.starts_with("#!") && !source.starts_with("#![") {
@@ -193,11 +205,10 @@ impl Statements {
         };
         match source::read(file, &tokens) {
             Ok(contents) => Ok((source, contents)),
-            Err(place) => Err(StatementFault::new(
-                Some(place),
-                "the file is not Rust from here on",
-            )
-            .shown_in(&source)),
+            Err(place) => {
+                let fault = StatementFault::new(Some(place), "the file is not Rust from here on");
+                Err(Box::new(fault.shown_in(&source)))
+            }
         }
     }
 }
@@ -211,12 +222,13 @@ enum Failure {
 async fn prepare(
     connection: &mut PgConnection,
     found: &Found,
+    allowed: &Allowed,
     schema: &SchemaName,
 ) -> Result<(), Failure> {
     let sql = &found.text.value;
-    let parts = parts(found).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
-    let quoted = schema.quoted();
-    let text = parts.join(&quoted);
+    let parts =
+        parts(found, allowed).map_err(|refusal| Failure::Fault(refused(found, &refusal)))?;
+    let text = parts.join(&schema.quoted());
     let Err(error) = connection.prepare(AssertSqlSafe(text).into_sql_str()).await else {
         return Ok(());
     };
@@ -224,20 +236,20 @@ async fn prepare(
         return Err(Failure::Connection(error));
     }
     let at = position(&error)
-        .and_then(|at| excerpt::written(sql, &parts, &quoted, at))
+        .and_then(|at| excerpt::written(sql, &parts, schema, at))
         .and_then(|at| place(found, at));
     let place = at.unwrap_or_else(|| found.place.clone());
     Err(Failure::Fault(StatementFault::server(place, &error)))
 }
 
 /// Reads the statement as its macro does; the schema goes between the parts.
-fn parts(found: &Found) -> Result<Vec<String>, Refusal> {
+fn parts(found: &Found, allowed: &Allowed) -> Result<Vec<String>, Refusal> {
     let sql = &found.text.value;
     let statement = match (found.door, found.form) {
-        (Door::Tenant, Form::Parsed) => tenancy_qualify::tenant(sql)?,
-        (Door::Tenant, Form::Raw) => tenancy_qualify::tenant_raw(sql)?,
-        (Door::Shared, Form::Parsed) => tenancy_qualify::shared(sql)?,
-        (Door::Shared, Form::Raw) => tenancy_qualify::shared_raw(sql)?,
+        (Door::Tenant, Form::Parsed) => allowed.tenant(sql)?,
+        (Door::Tenant, Form::Raw) => allowed.tenant_raw(sql)?,
+        (Door::Shared, Form::Parsed) => allowed.shared(sql)?,
+        (Door::Shared, Form::Raw) => allowed.shared_raw(sql)?,
     };
     Ok(statement.parts().to_vec())
 }

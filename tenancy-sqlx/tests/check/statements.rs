@@ -194,3 +194,29 @@ async fn checking_runs_nothing_and_leaves_the_connection_as_it_was() {
     .unwrap();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[tokio::test]
+async fn what_tenancy_toml_adds_is_accepted_as_it_is_by_the_macro() {
+    let test = TestDatabase::new().await;
+    let acme = acme(&test).await;
+    let twice = "CREATE FUNCTION extensions.twice(bigint) RETURNS bigint LANGUAGE sql
+                 AS 'SELECT 2 * $1'";
+    sqlx::raw_sql(twice)
+        .execute(&mut test.superuser().await)
+        .await
+        .unwrap();
+    let statement = "fn a() { tenant_sql!(\"SELECT extensions.twice(id) FROM blogs\"); }";
+    let check = async |toml: &str| {
+        let root = source(&[("src/lib.rs", statement), ("tenancy.toml", toml)]);
+        Statements::in_crate(root.path()).check(&acme).await
+    };
+    let checked = check("[extensions]\nfunctions = [\"twice\"]\n").await;
+    assert_eq!(checked.unwrap().statements(), 1);
+    let refused = check("").await.unwrap_err();
+    assert_eq!(refused.faults().len(), 1, "{refused}");
+    let wrong = check("[extensions]\nfunction = []\n").await.unwrap_err();
+    assert!(
+        wrong.to_string().contains("tenancy.toml, line 2"),
+        "{wrong}"
+    );
+}

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use sqlx::ConnectOptions;
 use tenancy_core::{Status, Tenant, TenantResource};
 use tenancy_sqlx::{
-    DomainRole, ErrorKind, Fleet, MigrationSet, NewTenant, ProvisionEvent, Selection,
+    DomainRole, ErrorKind, Fleet, MigrationSet, NewTenant, ProvisionEvent, Rename, Selection,
 };
 
 use crate::support::*;
@@ -481,6 +481,12 @@ async fn every_operation_can_be_awaited_in_a_task_of_its_own() {
     sendable(&fleet.prepare());
     sendable(&fleet.create(NewTenant::new(name.clone()), |_| {}));
     sendable(&fleet.add_domain(&name, &host, DomainRole::Alias));
+    sendable(&fleet.remove_domain(&name, &host));
+    sendable(&fleet.set_primary_domain(&name, &host));
+    sendable(&fleet.suspend(&name));
+    sendable(&fleet.resume(&name));
+    sendable(&fleet.rename(&name, Rename::to(name.clone())));
+    sendable(&fleet.purge(&name, &name));
     sendable(&fleet.migrate(Selection::all(), jobs(2), |_| {}));
     sendable(&fleet.status());
     sendable(&fleet.tenants());

@@ -6,7 +6,7 @@ use sqlx::ConnectOptions;
 use tenancy_core::{Status, Tenant};
 use tenancy_sqlx::{ErrorKind, Fleet, NewTenant, Rename};
 
-use crate::recorder::recorded;
+use crate::recorder::{recorded, slow};
 use crate::support::*;
 
 async fn suspended(fleet: &Fleet, name: &str) -> Tenant {
@@ -271,6 +271,34 @@ async fn what_comes_to_depend_on_a_table_during_a_purge_is_not_dropped_either() 
     let error = purged.unwrap_err();
     assert!(error.to_string().contains("view public.late"), "{error}");
     assert_eq!(count(&mut superuser, "public.late").await, 0);
+}
+
+#[tokio::test]
+async fn a_tenant_whose_resources_are_being_made_is_not_purged_under_them() {
+    let database = TestDatabase::new().await;
+    let (fleet, journal, turn) = slow(fleet(&database, set([NOTES])).await);
+    let mut superuser = database.superuser().await;
+    let create = fleet.create(NewTenant::new(slug("acme")), |_| {});
+    let purge = async {
+        eventually("the tenant's record", async || {
+            (count(&mut superuser, "tenancy.tenants").await == 1).then_some(())
+        })
+        .await;
+        let purge = fleet.purge(&SLUG, &SLUG);
+        let release = async {
+            eventually("the wait for the creation", async || {
+                let waiting = format!("{LOCKS} WHERE NOT granted");
+                (count(&mut superuser, &waiting).await == 1).then_some(())
+            })
+            .await;
+            turn.add_permits(1);
+        };
+        tokio::join!(purge, release).0
+    };
+    let (created, purged) = tokio::join!(create, purge);
+    assert_eq!(created.unwrap().status(), Status::Active);
+    assert!(purged.unwrap_err().to_string().contains("it is active"));
+    assert_eq!(journal.take(), ["provision slow provisioning"]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tenancy_core::{Error, ErrorKind, Tenant, TenantResource};
 use tenancy_sqlx::Fleet;
+use tokio::sync::Semaphore;
 
 /// What was asked of all resources, and which of it fails.
 #[derive(Default)]
@@ -44,12 +45,22 @@ impl Journal {
 struct Recorder {
     name: &'static str,
     journal: Arc<Journal>,
+    /// What a provision waits for.
+    turn: Option<Arc<Semaphore>>,
 }
 
 #[async_trait]
 impl TenantResource for Recorder {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    async fn provision(&self, tenant: &Tenant) -> Result<(), Error> {
+        if let Some(turn) = &self.turn {
+            let _ = turn.acquire().await;
+            return self.journal.enter("provision", self.name, tenant.status());
+        }
+        Ok(())
     }
 
     async fn suspend(&self, tenant: &Tenant) -> Result<(), Error> {
@@ -85,7 +96,20 @@ pub(crate) fn recorded(fleet: Fleet) -> (Fleet, Arc<Journal>) {
         fleet.resource(Arc::new(Recorder {
             name,
             journal: journal.clone(),
+            turn: None,
         }))
     });
     (fleet, journal)
+}
+
+/// The fleet with one resource, which makes each tenant ready when it gets a permit.
+pub(crate) fn slow(fleet: Fleet) -> (Fleet, Arc<Journal>, Arc<Semaphore>) {
+    let journal = Arc::new(Journal::default());
+    let turn = Arc::new(Semaphore::new(0));
+    let fleet = fleet.resource(Arc::new(Recorder {
+        name: "slow",
+        journal: journal.clone(),
+        turn: Some(turn.clone()),
+    }));
+    (fleet, journal, turn)
 }

@@ -8,7 +8,8 @@ use sqlx::AssertSqlSafe;
 use tenancy_core::testing::{StoreFixture, store_contract};
 use tenancy_core::{CachedStore, Domain, Error, Identifier, Status, Tenant, TenantId, TenantStore};
 use tenancy_sqlx::{
-    Database, DomainRole, NewTenant, PgTenantStore, PoolSettings, TenantChange, TenantChanges,
+    Database, DomainRole, NewTenant, PgTenantStore, PoolSettings, Rename, TenantChange,
+    TenantChanges,
 };
 
 use crate::support::*;
@@ -194,6 +195,57 @@ async fn news_of_tenants_arrive_with_every_name_and_all_is_new_after_a_reconnect
         (count(&mut superuser, LISTENERS).await == 0).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_change_of_a_tenant_is_told_with_the_names_it_has_and_had() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let new = NewTenant::new(slug("acme")).domain(domain("a.example"));
+    let id = fleet.create(new, |_| {}).await.unwrap().id();
+    let b = domain("b.example");
+    fleet
+        .add_domain(&slug("acme"), &b, DomainRole::Alias)
+        .await
+        .unwrap();
+    let (_handle, heard) = listen(&database);
+    eventually("the first news", async || {
+        (heard.lock().unwrap().len() == 1).then_some(())
+    })
+    .await;
+
+    let to = Rename::to(slug("shop")).domain(domain("a.example"), domain("c.example"));
+    fleet.rename(&slug("acme"), to).await.unwrap();
+    fleet.suspend(&slug("shop")).await.unwrap();
+    fleet.resume(&slug("shop")).await.unwrap();
+    fleet.remove_domain(&slug("shop"), &b).await.unwrap();
+    fleet.suspend(&slug("shop")).await.unwrap();
+    fleet.purge(&slug("shop"), &slug("shop")).await.unwrap();
+    let news = eventually("the news", async || {
+        let heard = heard.lock().unwrap();
+        (heard.len() >= 8).then(|| heard.clone())
+    })
+    .await;
+    let told = |slugs: &[&str], domains: &[&str]| TenantChange::Tenant {
+        id,
+        slugs: slugs.iter().map(|name| slug(name)).collect(),
+        domains: domains.iter().map(|name| domain(name)).collect(),
+    };
+    let with_b = told(&["shop"], &["c.example", "b.example"]);
+    let without = told(&["shop"], &["c.example"]);
+    assert_eq!(
+        news[1..],
+        [
+            told(&["shop", "acme"], &["c.example", "b.example", "a.example"]),
+            with_b.clone(),
+            with_b.clone(),
+            with_b,
+            without.clone(),
+            // A purge archives first.
+            without.clone(),
+            without,
+        ]
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod copy;
 mod door;
 mod dynamic;
 mod extract;
+mod generated;
 mod hostile;
 mod leak;
 mod login;

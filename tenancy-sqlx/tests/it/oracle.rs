@@ -112,7 +112,9 @@ impl Stage {
         let mut connection = database.superuser().await;
         let mut setup = "CREATE SCHEMA IF NOT EXISTS extensions;".to_owned();
         for schema in [TENANT].iter().chain(&POISONED) {
-            setup += &format!("CREATE SCHEMA IF NOT EXISTS {schema};");
+            setup += "CREATE SCHEMA IF NOT EXISTS ";
+            setup += schema;
+            setup += ";";
             setup += &tables(schema);
             setup += &rows(schema);
         }
@@ -175,9 +177,9 @@ impl Stage {
         self.simple(&format!("SAVEPOINT run; SET LOCAL search_path TO {path}"))
             .await;
         let outcome = self.outcome_inside(sql, bound).await;
-        self.simple("ROLLBACK TO run; DEALLOCATE PREPARE statement")
-            .await;
+        self.simple("ROLLBACK TO run").await;
         self.connection.clear_cached_statements().await.unwrap();
+        self.simple("DEALLOCATE ALL").await;
         outcome.map_err(|error| error.to_string())
     }
 

@@ -10,5 +10,7 @@ mod commands;
 mod containers;
 mod demo;
 mod isolation;
+mod lifecycle;
 mod pages;
 mod settings;
+mod statements;

@@ -11,9 +11,9 @@ pub(crate) enum Dictionary {
     Unaccent,
 }
 
-/// What to write instead of a refused name.
-pub(crate) const DICTIONARY_HELP: &str =
+const CONFIGURATION_HELP: &str =
     "write one of PostgreSQL's own as a plain string, such as 'english' or 'simple'";
+const UNACCENT_HELP: &str = "leave it out, or write 'extensions.unaccent' as a plain string";
 
 /// What the first of so many arguments of a function is, when it names an object.
 pub(crate) fn dictionary(function: &str, arguments: usize) -> Option<Dictionary> {
@@ -46,8 +46,17 @@ impl Dictionary {
         match (self, plain) {
             (Self::Configuration | Self::ConfigurationOrDocument, Some(name)) => own(name),
             (Self::ConfigurationOrDocument, None) => !is_untyped,
-            (Self::Unaccent, Some(name)) => ["unaccent", "extensions.unaccent"].contains(&name),
+            // Without its schema it would not be found.
+            (Self::Unaccent, Some(name)) => name == "extensions.unaccent",
             (Self::Configuration | Self::Unaccent, None) => false,
+        }
+    }
+
+    /// What to write instead of a refused name.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Configuration | Self::ConfigurationOrDocument => CONFIGURATION_HELP,
+            Self::Unaccent => UNACCENT_HELP,
         }
     }
 

@@ -11,7 +11,9 @@ mod functions;
 mod never;
 mod types;
 
-pub(crate) use dictionaries::{DICTIONARY_HELP, dictionary};
+use crate::side::Side;
+
+pub(crate) use dictionaries::dictionary;
 
 /// Whether a function of PostgreSQL itself may be called.
 pub(crate) fn function(name: &str) -> bool {
@@ -61,6 +63,18 @@ pub(crate) fn unlisted_in_extensions(name: &str) -> (String, &'static str) {
         format!("function extensions.{name} is not on the list of functions of extensions"),
         "add it to functions in [extensions] of tenancy.toml, beside Cargo.toml",
     )
+}
+
+/// Why a function that is not listed is refused, and the way out unless it is the app's own.
+pub(crate) fn unlisted(name: &str, side: Side) -> (String, Option<&'static str>) {
+    let refused = format!(
+        "function {name} is not on the list of functions for {}",
+        side.sql()
+    );
+    match never::reason(name.strip_prefix("pg_catalog.").unwrap_or(name)) {
+        Some((reason, help)) => (format!("{refused}: it {reason}"), Some(help)),
+        None => (refused, None),
+    }
 }
 
 /// What to do about a type of an extension that is not listed.

@@ -8,6 +8,32 @@ pub(super) fn stays_refused(name: &str) -> bool {
         || PARTS.iter().any(|part| name.contains(part))
 }
 
+/// Why a function of PostgreSQL's own is not listed, and the way out, when both are known.
+pub(super) fn reason(name: &str) -> Option<(&'static str, &'static str)> {
+    match name {
+        "currval" | "lastval" | "nextval" | "setval" => Some((
+            "names a sequence in a string",
+            "make the column GENERATED … AS IDENTITY, and read it with RETURNING",
+        )),
+        "current_catalog" | "current_database" | "current_query" | "current_role"
+        | "current_schema" | "current_schemas" | "current_setting" | "current_user"
+        | "inet_client_addr" | "session_user" | "set_config" | "setseed" | "system_user"
+        | "user" | "version" => Some((
+            "is about the session, not about rows",
+            "bind what it would give as a parameter",
+        )),
+        _ if name.ends_with("_to_xml") || ["ts_rewrite", "ts_stat"].contains(&name) => Some((
+            "takes SQL text or the name of a table",
+            "write the query itself",
+        )),
+        _ if stays_refused(name) => Some((
+            "takes the name of an object, or touches the session, the server or files",
+            "leave that to the library or to a migration",
+        )),
+        _ => None,
+    }
+}
+
 /// Beginnings of such names, by the extension that brings them.
 const PREFIXES: &[&str] = &[
     "_postgis_",
@@ -44,7 +70,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// What such names hold.
-const PARTS: &[&str] = &["_to_xml", "_fdw_", "advisory", "regclass", "search_path"];
+const PARTS: &[&str] = &["_to_xml", "_fdw_", "advisory", "regclass"];
 
 /// The others, sorted.
 const NAMES: &[&str] = &[

@@ -159,13 +159,16 @@ impl Raw<'_, '_> {
                 });
                 Ok(())
             }
-            Class::Mark(b')') if frames.len() == 1 => {
+            // A comma between elements or indices brings no table.
+            Class::Mark(b'[') => {
+                frames.push(Frame::default());
+                Ok(())
+            }
+            Class::Mark(b')' | b']') if frames.len() == 1 => {
                 self.refuse(at, "a parenthesis is not open", "remove it")
             }
-            Class::Mark(closing @ (b')' | b']')) => {
-                if closing == b')' {
-                    frames.pop();
-                }
+            Class::Mark(b')' | b']') => {
+                frames.pop();
                 self.no_dot_behind(at)
             }
             Class::Parameter(_) => self.no_dot_behind(at),
@@ -262,6 +265,12 @@ impl Raw<'_, '_> {
                 frame.from_list = false;
                 Ok(())
             }
+            "user" if before(&["overriding"]) && self.word(at + 1, "value") => Ok(()),
+            "natural" => self.refuse(
+                at,
+                "NATURAL JOIN changes with every migration",
+                "write USING with the columns",
+            ),
             forbidden if FORBIDDEN.binary_search(&forbidden).is_ok() => self.refuse(
                 at,
                 format!("{word} is not read in {}", self.side.sql()),

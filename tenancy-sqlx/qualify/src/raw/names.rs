@@ -111,21 +111,16 @@ impl Raw<'_, '_> {
         if allow::function(&name) {
             return self.dictionary(at);
         }
-        self.refuse(
-            at,
-            format!(
-                "function {name} is not on the list of functions for {}",
-                self.side.sql()
-            ),
-            match self.side {
-                Side::Tenant => {
-                    "write tenant.f(…) for the tenant's own, AS before an alias with columns"
-                }
-                Side::Shared => {
-                    "write public.f(…) or shared.f(…) for the app's own, AS before an alias with columns"
-                }
-            },
-        )
+        let (reason, help) = allow::unlisted(&name, self.side);
+        let own = match self.side {
+            Side::Tenant => {
+                "write tenant.f(…) for the tenant's own, AS before an alias with columns"
+            }
+            Side::Shared => {
+                "write public.f(…) or shared.f(…) for the app's own, AS before an alias with columns"
+            }
+        };
+        self.refuse(at, reason, help.unwrap_or(own))
     }
 
     /// `alias.column`, of an alias that the statement introduces.

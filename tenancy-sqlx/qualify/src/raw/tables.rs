@@ -154,14 +154,21 @@ impl Raw<'_, '_> {
         {
             return self.rows_alias(close + 1);
         }
+        // Names of columns with commas between them; an alias of the columns may follow.
         let plain = (open + 1..close).all(|at| {
-            self.tokens[at].is_name() || (self.mark(at, b',') && !self.mark(at + 1, b')'))
+            if (at - open) % 2 == 1 {
+                self.tokens[at].is_name()
+            } else {
+                self.mark(at, b',')
+            }
         });
-        if plain && !self.word(close + 1, "as") {
-            Ok(())
-        } else {
-            self.no_table(open + 1)
+        if !plain || (close - open) % 2 == 1 {
+            return self.no_table(open + 1);
         }
+        if self.word(close + 1, "as") {
+            return self.rows_alias(close + 1);
+        }
+        Ok(())
     }
 
     /// Where the alias is that may follow a table, and whether there is one.

@@ -164,6 +164,6 @@ impl Raw<'_, '_> {
         if rule.accepts(plain, is_untyped) {
             return Ok(());
         }
-        self.refuse(open + 1, rule.reason(&function), allow::DICTIONARY_HELP)
+        self.refuse(open + 1, rule.reason(&function), rule.help())
     }
 }

@@ -31,7 +31,6 @@ pub(super) const FORBIDDEN: &[&str] = &[
     "load",
     "lock",
     "move",
-    "natural",
     "notify",
     "prepare",
     "reassign",

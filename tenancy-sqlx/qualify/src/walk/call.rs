@@ -194,18 +194,12 @@ impl Walk<'_, '_> {
         if rule.accepts(plain, is_untyped) {
             return Ok(());
         }
-        self.refuse(first, rule.reason(function), allow::DICTIONARY_HELP)
+        self.refuse(first, rule.reason(function), rule.help())
     }
 
     fn not_listed(&self, span: std::ops::Range<usize>, name: &str) -> Refusal {
         let side = self.source.side;
-        Refusal::new(
-            span,
-            format!(
-                "function {name} is not on the list of functions for {}",
-                side.sql()
-            ),
-            side.before_a_function(),
-        )
+        let (reason, help) = allow::unlisted(name, side);
+        Refusal::new(span, reason, help.unwrap_or(side.before_a_function()))
     }
 }

@@ -1,8 +1,9 @@
 //! Expressions.
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DataType, Expr, ExtractSyntax, Ident, ObjectName,
-    Subscript, UnaryOperator, Value, ValueWithSpan, WindowFrameBound, WindowSpec,
+    AccessExpr, BinaryOperator, CeilFloorKind, DataType, Expr, ExtractSyntax, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart, Subscript, UnaryOperator, Value, ValueWithSpan,
+    WindowFrameBound, WindowSpec,
 };
 
 use super::scope::Alias;
@@ -108,7 +109,8 @@ impl Walk<'_, '_> {
                 escape_char,
                 ..
             } => {
-                self.absent(expr, !*any, "LIKE ANY without an array")?;
+                let lists = *any && matches!(**pattern, Expr::Tuple(_));
+                self.absent(expr, !lists, "LIKE ANY without an array")?;
                 self.plain_types([&**inner, &**pattern])?;
                 self.all(
                     [&**inner, &**pattern]
@@ -214,11 +216,15 @@ impl Walk<'_, '_> {
                 self.all(else_result.as_deref())
             }
             Expr::Exists { subquery, .. } | Expr::Subquery(subquery) => self.query(subquery),
-            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
-                self.all(sets.iter().flatten())
-            }
+            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => sets
+                .iter()
+                .flatten()
+                .try_for_each(|set| self.grouping_set(set)),
             Expr::Tuple(exprs) => self.all(exprs),
-            Expr::Array(array) => self.all(&array.elem),
+            Expr::Array(array) => {
+                self.absent(expr, array.named, "[…] without ARRAY")?;
+                self.elements(&array.elem)
+            }
             Expr::Interval(interval) => self.expr(&interval.value),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => self.refuse(
                 expr,
@@ -244,6 +250,34 @@ impl Walk<'_, '_> {
                 "write it in another form",
             ),
         }
+    }
+
+    /// One of GROUPING SETS, in which the parser takes ROLLUP and CUBE for functions.
+    fn grouping_set(&mut self, set: &Expr) -> Walked {
+        if let Expr::Function(function) = set
+            && let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice()
+            && name.quote_style.is_none()
+            && ["cube", "rollup"].contains(&name_of(name).as_str())
+            && let FunctionArguments::List(list) = &function.args
+            && list.clauses.is_empty()
+            && list.duplicate_treatment.is_none()
+            && function.over.is_none()
+            && function.filter.is_none()
+            && function.within_group.is_empty()
+            && function.null_treatment.is_none()
+        {
+            self.source.name(name)?;
+            return self.arguments("rollup", &list.args);
+        }
+        self.expr(set)
+    }
+
+    /// The elements of an array, in which further dimensions stand without ARRAY.
+    fn elements(&mut self, elements: &[Expr]) -> Walked {
+        elements.iter().try_for_each(|element| match element {
+            Expr::Array(array) => self.elements(&array.elem),
+            element => self.expr(element),
+        })
     }
 
     /// Refuses a value cast to the type of an extension beside an operator without a schema.

@@ -58,7 +58,23 @@ pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Stat
     })
 }
 
+/// What a statement on rows begins with, besides a parenthesis.
+const FIRST: &[&str] = &[
+    "delete", "insert", "merge", "select", "update", "values", "with",
+];
+
 fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
+    let first = source
+        .tokens
+        .first()
+        .filter(|first| !first.is(b'(') && !FIRST.iter().any(|word| first.is_word(word)));
+    if let Some(first) = first {
+        if first.is_word("table") {
+            return Err(every_column(first.span()));
+        }
+        let (reason, help) = no_rows(source.side);
+        return Err(Refusal::new(first.span(), reason, help));
+    }
     let parameters = source.parameters()?;
     let tokens = source.parser_tokens()?;
     let mut trees = Parser::new(&PostgreSqlDialect {})
@@ -108,13 +124,10 @@ impl<'s, 'a> Walk<'s, 'a> {
             Tree::Insert(_) | Tree::Update(_) | Tree::Delete(_) | Tree::Merge(_) => {
                 self.write(tree)
             }
-            _ => self.refuse_whole(
-                format!(
-                    "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES are {}",
-                    self.source.side.sql()
-                ),
-                "change tables in a migration; leave sessions and transactions to the library",
-            ),
+            _ => {
+                let (reason, help) = no_rows(self.source.side);
+                self.refuse_whole(reason, help)
+            }
         }
     }
 
@@ -284,6 +297,24 @@ fn name_of(ident: &Ident) -> String {
     }
 }
 
+fn every_column(span: Range<usize>) -> Refusal {
+    Refusal::new(
+        span,
+        "TABLE x returns every column",
+        "write SELECT with the columns that are needed",
+    )
+}
+
+fn no_rows(side: Side) -> (String, &'static str) {
+    (
+        format!(
+            "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES are {}",
+            side.sql()
+        ),
+        "change tables in a migration; leave sessions and transactions to the library",
+    )
+}
+
 fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.clone(),
@@ -307,12 +338,29 @@ fn not_understood(source: &Source<'_>, error: &ParserError) -> Refusal {
             })
         });
     let start = at.map_or(0, |span| span.start);
-    let token = source.tokens.iter().find(|token| token.start == start);
+    let ends = message.ends_with("found: EOF");
+    let token = if ends {
+        source.tokens.last()
+    } else {
+        source.tokens.iter().find(|token| token.start == start)
+    };
     let span = token.map_or(0..source.text.len(), Token::span);
+    // The excerpt shows the place.
+    let message = message.split(" at Line: ").next().unwrap_or_default();
+    let (message, help) = if ends {
+        (
+            message.replace("found: EOF", "found: the end"),
+            source.side.raw(),
+        )
+    } else if token.is_some_and(|token| token.text == "?") {
+        (message.to_owned(), "write a parameter as $1")
+    } else {
+        (message.to_owned(), source.side.raw())
+    };
     Refusal::new(
         span,
         format!("the statement is not understood ({message})"),
-        source.side.raw(),
+        help,
     )
 }
 

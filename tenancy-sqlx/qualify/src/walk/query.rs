@@ -129,11 +129,7 @@ impl Walk<'_, '_> {
             | SetExpr::Update(tree)
             | SetExpr::Delete(tree)
             | SetExpr::Merge(tree) => self.write(tree),
-            SetExpr::Table(_) => self.refuse(
-                body,
-                "TABLE x returns every column",
-                "write SELECT with the columns that are needed",
-            ),
+            SetExpr::Table(_) => Err(super::every_column(self.source.span_of(body))),
         }
     }
 

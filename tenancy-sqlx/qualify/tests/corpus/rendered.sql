@@ -811,3 +811,483 @@ INSERT INTO public.users (email) VALUES ('x') ON CONFLICT (lower(email)) DO NOTH
 -- Read [tenancy.tenants] 0
 SELECT t.slug FROM ONLY tenancy.tenants t ORDER BY 1
 ;;
+-- running total over a range frame
+-- Read [blogs] 0
+SELECT id, sum(views) OVER (ORDER BY created_at RANGE BETWEEN interval '30 days' PRECEDING AND CURRENT ROW) FROM "t1".blogs ORDER BY id
+;;
+-- frame between following
+-- Read [blogs] 0
+SELECT id, array_agg(id) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING) FROM "t1".blogs ORDER BY id
+;;
+-- groups frame
+-- Read [blogs] 0
+SELECT id, count(*) OVER (ORDER BY author_id GROUPS 1 PRECEDING) FROM "t1".blogs ORDER BY id
+;;
+-- first and nth value
+-- Read [blogs] 0
+SELECT id, first_value(title) OVER w, nth_value(title, 2) OVER w, ntile(2) OVER w FROM "t1".blogs WINDOW w AS (PARTITION BY author_id ORDER BY id) ORDER BY id
+;;
+-- window with filter
+-- Read [blogs] 0
+SELECT id, count(*) FILTER (WHERE published) OVER (PARTITION BY author_id) FROM "t1".blogs ORDER BY id
+;;
+-- top of each group
+-- Read [blogs] 0
+SELECT t.id, t.title FROM (SELECT id, title, row_number() OVER (PARTITION BY author_id ORDER BY views DESC) AS n FROM "t1".blogs) AS t WHERE t.n = 1 ORDER BY t.id
+;;
+-- grouping sets with rollup
+-- Read [blogs] 0
+SELECT author_id, published, count(*), grouping(author_id, published) FROM "t1".blogs GROUP BY GROUPING SETS (ROLLUP (author_id), (published)) ORDER BY 1, 2, 3, 4
+;;
+-- group by expression
+-- Read [blogs] 0
+SELECT date_trunc('month', created_at AT TIME ZONE 'UTC') AS month, count(*) FROM "t1".blogs GROUP BY 1 ORDER BY 1
+;;
+-- mode and percentiles
+-- Read [blogs] 0
+SELECT mode() WITHIN GROUP (ORDER BY author_id), percentile_disc(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY views) FROM "t1".blogs
+;;
+-- hypothetical rank
+-- Read [blogs] 0
+SELECT rank(10) WITHIN GROUP (ORDER BY views) FROM "t1".blogs
+;;
+-- array aggregate with filter
+-- Read [blogs] 0
+SELECT author_id, array_agg(title ORDER BY title) FILTER (WHERE published IS NOT FALSE) FROM "t1".blogs GROUP BY author_id ORDER BY author_id
+;;
+-- json object aggregate
+-- Read [blogs] 0
+SELECT jsonb_object_agg(id, title ORDER BY id) FROM "t1".blogs
+;;
+-- json path with variables
+-- Read [blogs] 1
+SELECT id FROM "t1".blogs WHERE jsonb_path_exists(data, '$.tags[*] ? (@ == $t)', jsonb_build_object('t', $1::text)) ORDER BY id
+;;
+-- json path operators
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE data @? '$.n.deep[*] ? (@ > 1)' OR data @@ '$.lang == "de"' ORDER BY id
+;;
+-- json deep access
+-- Read [blogs] 0
+SELECT id, data -> 'n' -> 'deep' ->> 0, data #> '{n,deep}', (data ->> 'lang')::text FROM "t1".blogs ORDER BY id
+;;
+-- json keys any and all
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE data ?| ARRAY['lang', 'x'] AND data ?& ARRAY['tags'] ORDER BY id
+;;
+-- json subscripts
+-- Read [blogs] 0
+SELECT data['n']['deep'][1], b.data['tags'] FROM "t1".blogs b ORDER BY b.id
+;;
+-- json set and remove
+-- Write [blogs] 0
+UPDATE "t1".blogs SET data = (data || '{"seen": true}'::jsonb) - 'lang' #- '{n,deep,0}' WHERE id = 1 RETURNING data
+;;
+-- json elements joined
+-- Read [blogs] 0
+SELECT b.id, t.value, t.ordinality FROM "t1".blogs b CROSS JOIN LATERAL jsonb_array_elements_text(b.data -> 'tags') WITH ORDINALITY AS t(value, ordinality) ORDER BY 1, 3
+;;
+-- jsonb to record
+-- Read [blogs] 0
+SELECT r.lang, r.tags FROM "t1".blogs b, jsonb_to_record(b.data) AS r(lang text, tags jsonb) ORDER BY b.id
+;;
+-- insert from json
+-- Write [comments] 1
+INSERT INTO "t1".comments (blog_id, body) SELECT r.blog, r.text FROM jsonb_to_recordset($1::jsonb) AS r(blog int, text text) RETURNING blog_id, body
+;;
+-- lateral of two
+-- Read [authors blogs comments] 0
+SELECT a.name, x.title, y.n FROM "t1".authors a LEFT JOIN LATERAL (SELECT b.id, b.title FROM "t1".blogs b WHERE b.author_id = a.id ORDER BY b.views DESC LIMIT 1) x ON true LEFT JOIN LATERAL (SELECT count(*) AS n FROM "t1".comments c WHERE c.blog_id = x.id) y ON true ORDER BY 1
+;;
+-- lateral values
+-- Read [blogs] 0
+SELECT b.id, v.k, v.v FROM "t1".blogs b CROSS JOIN LATERAL (VALUES ('title', b.title), ('body', b.body)) AS v(k, v) ORDER BY 1, 2
+;;
+-- upsert with where
+-- Write [ratings] 2
+INSERT INTO "t1".ratings (id, rating) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET rating = greatest(ratings.rating, excluded.rating) WHERE ratings.rating IS DISTINCT FROM excluded.rating RETURNING rating
+;;
+-- upsert many
+-- Write [ratings] 2
+INSERT INTO "t1".ratings (id, rating) SELECT u.id, u.r FROM unnest($1::int[], $2::bigint[]) AS u(id, r) ON CONFLICT (id) DO UPDATE SET rating = excluded.rating
+;;
+-- upsert tuple
+-- Write [ratings] 0
+INSERT INTO "t1".ratings (id, rating) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET (id, rating) = (SELECT excluded.id, excluded.rating + 1) RETURNING rating
+;;
+-- merge with cte and three branches
+-- Write [blogs ratings] 0
+WITH s AS (SELECT author_id AS id, sum(views) AS n FROM "t1".blogs WHERE author_id IS NOT NULL GROUP BY author_id) MERGE INTO "t1".ratings AS r USING s ON s.id = r.id WHEN MATCHED AND s.n > 100 THEN UPDATE SET rating = s.n WHEN MATCHED THEN DELETE WHEN NOT MATCHED AND s.n > 0 THEN INSERT (id, rating) VALUES (s.id, s.n)
+;;
+-- merge values
+-- Write [ratings] 0
+MERGE INTO "t1".ratings r USING (VALUES (1, 5), (70, 7)) AS v(id, n) ON r.id = v.id WHEN MATCHED THEN UPDATE SET rating = v.n WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (v.id, v.n)
+;;
+-- merge default
+-- Write [blogs ratings] 0
+MERGE INTO "t1".ratings r USING "t1".blogs b ON r.id = b.id WHEN NOT MATCHED THEN INSERT (id, rating) VALUES (b.id, DEFAULT)
+;;
+-- recursive path
+-- Read [comments] 0
+WITH RECURSIVE tree AS (SELECT id, ARRAY[id] AS path, body FROM "t1".comments WHERE parent_id IS NULL UNION ALL SELECT c.id, t.path || c.id, c.body FROM tree t JOIN "t1".comments c ON c.parent_id = t.id WHERE NOT c.id = ANY (t.path)) SELECT path, repeat('  ', cardinality(path) - 1) || body FROM tree ORDER BY path
+;;
+-- recursive dates
+-- Read [blogs] 0
+WITH RECURSIVE days(d) AS (SELECT date '2020-01-01' UNION ALL SELECT d + 1 FROM days WHERE d < date '2020-01-04') SELECT d, (SELECT count(*) FROM "t1".blogs WHERE (created_at AT TIME ZONE 'UTC')::date = d) FROM days ORDER BY d
+;;
+-- array functions
+-- Read [blogs] 0
+SELECT array_append(tags, 'z'), array_remove(tags, 'a'), array_position(tags, 'b'), array_to_string(tags, '+'), tags || ARRAY['c'], cardinality(tags), tags <@ ARRAY['a', 'b', 'c'] FROM "t1".blogs ORDER BY id
+;;
+-- array of arrays
+-- Read [blogs] 0
+SELECT ARRAY[[1, 2], [3, 4]], (ARRAY[[1, 2], [3, 4]])[2][1], ARRAY[]::text[] FROM "t1".blogs WHERE id = 1
+;;
+-- array in values
+-- Write [blogs] 2
+INSERT INTO "t1".blogs (title, tags) VALUES ($1, ARRAY['x', $2]) RETURNING tags
+;;
+-- not any of array
+-- Read [blogs] 1
+SELECT id FROM "t1".blogs WHERE id <> ALL ($1) AND title LIKE ANY (ARRAY['A%', 'B%']) ORDER BY id
+;;
+-- unnest two
+-- Read [] 0
+SELECT u.a, u.b FROM unnest(ARRAY[1, 2], ARRAY['x', 'y', 'z']) AS u(a, b)
+;;
+-- unnest with ordinality joined
+-- Read [blogs] 1
+SELECT b.id FROM unnest($1::int[]) WITH ORDINALITY AS o(id, n) JOIN "t1".blogs b ON b.id = o.id ORDER BY o.n
+;;
+-- full text rank
+-- Read [blogs] 1
+SELECT id, ts_rank_cd(setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', coalesce(body, '')), 'B'), q) FROM "t1".blogs, plainto_tsquery('english', $1) AS q ORDER BY 2 DESC, 1
+;;
+-- full text phrase
+-- Read [blogs] 0
+SELECT id, ts_headline('english', body, q.q, 'StartSel=<, StopSel=>') FROM "t1".blogs, phraseto_tsquery('english', 'quick brown') AS q(q) WHERE to_tsvector('english', body) @@ q.q
+;;
+-- skip locked queue
+-- Write [comments] 0
+WITH next AS (SELECT id FROM "t1".comments WHERE parent_id IS NULL ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED) UPDATE "t1".comments c SET body = 'taken' FROM next n WHERE n.id = c.id RETURNING c.id
+;;
+-- delete with limit
+-- Write [comments] 0
+DELETE FROM "t1".comments WHERE id IN (SELECT id FROM "t1".comments ORDER BY id DESC LIMIT 2) RETURNING id
+;;
+-- two locks
+-- Write [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id ORDER BY 1 FOR UPDATE OF b NOWAIT FOR SHARE OF a
+;;
+-- date arithmetic
+-- Read [blogs] 0
+SELECT created_at + interval '1 day' * 2, age(timestamptz '2020-02-01 00:00+00', timestamptz '2020-01-01 00:00+00'), extract(epoch FROM interval '1 hour'), created_at::date - date '2020-01-01', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM "t1".blogs ORDER BY id
+;;
+-- overlapping periods
+-- Read [] 0
+SELECT (date '2020-01-01', date '2020-02-01') OVERLAPS (date '2020-01-15', interval '1 month')
+;;
+-- range operators
+-- Read [blogs] 1
+SELECT id, lower(during), upper(during), upper_inf(during), during && tstzrange($1, NULL, '[)') FROM "t1".blogs WHERE during @> timestamptz '2020-01-03 12:00+00' OR during << tstzrange('2030-01-01', NULL) ORDER BY id
+;;
+-- range aggregate
+-- Read [blogs] 0
+SELECT range_agg(during)::text FROM "t1".blogs
+;;
+-- values with a cast
+-- Read [blogs] 1
+SELECT v.id, b.title FROM (VALUES ($1::int), (2)) AS v(id) LEFT JOIN "t1".blogs b USING (id) ORDER BY 1
+;;
+-- values in where
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE (id, author_id) IN (VALUES (1, 1), (3, 2)) ORDER BY id
+;;
+-- row in list
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE (author_id, published) IN ((1, true), (2, true)) ORDER BY id
+;;
+-- keyset page
+-- Read [blogs] 2
+SELECT id, title FROM "t1".blogs WHERE ($1::int IS NULL OR (created_at, id) < (SELECT created_at, id FROM "t1".blogs WHERE id = $1)) ORDER BY created_at DESC, id DESC LIMIT $2
+;;
+-- update from values
+-- Write [blogs] 0
+UPDATE "t1".blogs AS b SET views = v.n FROM (VALUES (1, 11), (2, 22)) AS v(id, n) WHERE v.id = b.id RETURNING b.id, b.views
+;;
+-- update by row
+-- Write [authors] 0
+UPDATE "t1".authors SET (name, email) = ROW('Zed', NULL) WHERE id = 3 RETURNING name, email
+;;
+-- update two by parentheses
+-- Write [authors] 0
+UPDATE "t1".authors SET (name, email) = ('Zed', DEFAULT) WHERE id = 3 RETURNING name, email
+;;
+-- delete using join
+-- Write [authors blogs comments] 0
+DELETE FROM "t1".comments c USING "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id WHERE b.id = c.blog_id AND a.name LIKE 'A%' RETURNING c.id
+;;
+-- delete by cte
+-- Write [blogs comments] 1
+WITH old AS (SELECT id FROM "t1".blogs WHERE created_at < $1) DELETE FROM "t1".comments USING old WHERE comments.blog_id = old.id RETURNING comments.id
+;;
+-- two writing ctes
+-- Write [authors blogs] 0
+WITH a AS (INSERT INTO "t1".authors (name) VALUES ('New') RETURNING id, name), b AS (INSERT INTO "t1".blogs (title, author_id) SELECT 'by ' || a.name, a.id FROM a RETURNING title) SELECT title FROM b
+;;
+-- insert if absent
+-- Write [authors] 0
+INSERT INTO "t1".authors (name) SELECT 'Dee' WHERE NOT EXISTS (SELECT 1 FROM "t1".authors WHERE name = 'Dee') RETURNING name
+;;
+-- insert of union
+-- Write [blogs comments] 0
+INSERT INTO "t1".comments (blog_id, body) SELECT id, 'x' FROM "t1".blogs WHERE id = 1 UNION ALL SELECT id, 'y' FROM "t1".blogs WHERE id = 2 RETURNING body
+;;
+-- series of days
+-- Read [blogs] 0
+SELECT d::date, count(b.id) FROM generate_series(timestamp '2020-01-01', timestamp '2020-01-03', interval '1 day') AS d LEFT JOIN "t1".blogs b ON (b.created_at AT TIME ZONE 'UTC')::date = d::date GROUP BY d ORDER BY d
+;;
+-- series of numbers
+-- Read [] 0
+SELECT n, n % 2 = 0 AS even FROM generate_series(1, 5, 2) AS s(n)
+;;
+-- trigram operator
+-- Read [blogs] 1
+SELECT title FROM "t1".blogs WHERE title OPERATOR(extensions.%) $1 ORDER BY title OPERATOR(extensions.<->) $1, id
+;;
+-- unaccent
+-- Read [blogs] 0
+SELECT extensions.unaccent('extensions.unaccent', 'Hôtel'), extensions.unaccent(title) FROM "t1".blogs ORDER BY id
+;;
+-- citext compared
+-- Read [blogs] 1
+SELECT id FROM "t1".blogs WHERE lower(title) = lower($1) ORDER BY id
+;;
+-- case in order
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY CASE WHEN published THEN 0 WHEN published IS NULL THEN 2 ELSE 1 END, id DESC
+;;
+-- case in aggregate
+-- Read [blogs] 0
+SELECT sum(CASE WHEN published THEN views ELSE 0 END), count(DISTINCT author_id), max(views) - min(views) FROM "t1".blogs
+;;
+-- collation in comparison
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE title COLLATE "C" > 'B' ORDER BY title COLLATE pg_catalog."C" DESC
+;;
+-- fetch with ties
+-- Read [blogs] 0
+SELECT id, author_id FROM "t1".blogs WHERE author_id IS NOT NULL ORDER BY author_id FETCH FIRST 1 ROW WITH TIES
+;;
+-- offset and fetch
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id OFFSET 1 ROWS FETCH NEXT 2 ROWS ONLY
+;;
+-- offset before limit
+-- Read [blogs] 2
+SELECT id FROM "t1".blogs ORDER BY id OFFSET $1 LIMIT $2
+;;
+-- limit all
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs ORDER BY id LIMIT ALL
+;;
+-- tablesample with alias
+-- Read [blogs] 0
+SELECT b.id FROM "t1".blogs AS b TABLESAMPLE SYSTEM (100) REPEATABLE (7) ORDER BY 1
+;;
+-- distinct from null
+-- Read [blogs] 0
+SELECT count(*) FROM "t1".blogs a JOIN "t1".blogs b ON a.author_id IS NOT DISTINCT FROM b.author_id
+;;
+-- any with operator
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE views > ANY (SELECT max(views) / 2 FROM "t1".blogs) ORDER BY id
+;;
+-- some
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE id = SOME (ARRAY[1, 2]) ORDER BY id
+;;
+-- nested case and coalesce
+-- Read [blogs comments] 0
+SELECT coalesce((SELECT min(c.body) FROM "t1".comments c WHERE c.blog_id = b.id), CASE WHEN b.body IS NULL THEN 'none' ELSE left(b.body, 3) END) FROM "t1".blogs b ORDER BY b.id
+;;
+-- string functions
+-- Read [blogs] 0
+SELECT format('%s-%s', id, title), split_part(title, 'e', 1), regexp_replace(title, '[aeiou]', '', 'g'), starts_with(title, 'B'), lpad(id::text, 3, '0'), concat_ws(',', id, title), md5(title), encode(sha256(title::bytea), 'hex') FROM "t1".blogs ORDER BY id
+;;
+-- regexp matches
+-- Read [blogs] 0
+SELECT b.id, m.m[1] FROM "t1".blogs b CROSS JOIN LATERAL regexp_matches(b.title, '([A-Z])', 'g') AS m(m) ORDER BY 1
+;;
+-- numbers
+-- Read [blogs] 0
+SELECT round(price, 1), trunc(price), price::int, 5 / 2.0, 7 % 3, 2 ^ 3, abs(-1), 1e3, .5, width_bucket(views, 0, 100, 4) FROM "t1".blogs ORDER BY id
+;;
+-- bits and booleans
+-- Read [blogs] 0
+SELECT 5 & 3, 5 | 3, 5 # 3, ~5, 1 << 2, bool_or(published), every(views > 0) FROM "t1".blogs
+;;
+-- intersect all
+-- Read [authors blogs] 0
+SELECT author_id FROM "t1".blogs INTERSECT ALL SELECT id FROM "t1".authors ORDER BY 1
+;;
+-- except all with order
+-- Read [authors blogs] 0
+(SELECT author_id FROM "t1".blogs) EXCEPT ALL (SELECT id FROM "t1".authors) ORDER BY 1 NULLS FIRST LIMIT 3
+;;
+-- join of three by using
+-- Read [blogs counters ratings] 0
+SELECT b.id, r.rating, c.n FROM "t1".blogs b JOIN "t1".ratings r USING (id) LEFT JOIN "t1".counters c USING (id) ORDER BY b.id
+;;
+-- cross join of shared
+-- Read [authors] 0
+SELECT a.name, p.name FROM "t1".authors AS a CROSS JOIN shared.plans AS p WHERE p.price < 15 ORDER BY 1, 2
+;;
+-- not materialized lookups
+-- Read [blogs] 0
+WITH big AS NOT MATERIALIZED (SELECT id, views FROM "t1".blogs) SELECT a.id FROM big a JOIN big b ON b.views > a.views GROUP BY a.id ORDER BY a.id
+;;
+-- count distinct on rows
+-- Read [blogs] 0
+SELECT count(DISTINCT (author_id, published)) FROM "t1".blogs
+;;
+-- is true and unknown
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE published IS NOT TRUE AND (views > 5) IS NOT UNKNOWN ORDER BY id
+;;
+-- similar with escape
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE title NOT SIMILAR TO '%(a|b)%' OR title LIKE 'x!%' ESCAPE '!' ORDER BY id
+;;
+-- aliases with keywords
+-- Read [blogs] 0
+SELECT b.id AS "order", b.title AS value, b.views AS type, b.body AS name FROM "t1".blogs b ORDER BY "order"
+;;
+-- quoted everything
+-- Read [blogs] 1
+SELECT "b"."id" FROM "t1"."blogs" AS "b" WHERE "b"."title" = $1
+;;
+-- exists twice
+-- Read [blogs] 0
+SELECT EXISTS (SELECT 1 FROM "t1".blogs) AND NOT EXISTS (SELECT 1 FROM "t1".blogs WHERE id < 0) AS ok
+;;
+-- current values
+-- Read [] 0
+SELECT current_date = now()::date, localtimestamp IS NOT NULL, clock_timestamp() >= statement_timestamp()
+;;
+-- insert returning expressions
+-- Write [counters] 1
+INSERT INTO "t1".counters (n) VALUES ($1) RETURNING n * 2 AS double, n::text || '!' AS loud
+;;
+-- update returning old and joined
+-- Write [blogs] 1
+UPDATE "t1".blogs b SET views = b.views + 1 FROM "t1".blogs old WHERE old.id = b.id AND b.id = $1 RETURNING old.views AS before, b.views AS after
+;;
+-- tenant function in where
+-- Write [blogs] 0
+SELECT id FROM "t1".blogs WHERE "t1".shout(title) = 't1 ALPHA'
+;;
+-- cast of a row of parameters
+-- Read [blogs] 2
+SELECT b.id FROM "t1".blogs b WHERE (b.id, b.title) = ($1::int, $2::text)
+;;
+-- array slices
+-- Read [blogs] 0
+SELECT tags[:1], tags[2:], (tags)[1] FROM "t1".blogs ORDER BY id
+;;
+-- json build in update
+-- Write [authors blogs] 0
+UPDATE "t1".blogs SET data = jsonb_build_object('by', (SELECT name FROM "t1".authors a WHERE a.id = blogs.author_id), 'n', jsonb_array_length(coalesce(data -> 'tags', '[]'::jsonb))) WHERE id IN (1, 2) RETURNING data
+;;
+-- group by primary key
+-- Read [blogs comments] 0
+SELECT b.id, b.title, count(c.id) FROM "t1".blogs b LEFT JOIN "t1".comments c ON c.blog_id = b.id GROUP BY b.id ORDER BY b.id
+;;
+-- having without group
+-- Read [blogs] 0
+SELECT count(*) FROM "t1".blogs HAVING count(*) > 1
+;;
+-- interval forms
+-- Read [blogs] 0
+SELECT interval '1 year 2 months', '3 days'::interval, interval '90' minute, make_interval(hours => 2) FROM "t1".blogs WHERE id = 1
+;;
+-- at local zones
+-- Read [blogs] 1
+SELECT timezone('Europe/Berlin', created_at), created_at AT TIME ZONE $1 FROM "t1".blogs ORDER BY id
+;;
+-- normalized text
+-- Read [] 0
+SELECT normalize('é', NFC) = 'é', 'é' IS NORMALIZED, 'a' IS NFC NORMALIZED
+;;
+-- system versions of trim
+-- Read [] 0
+SELECT trim(LEADING 'x' FROM 'xxa'), trim('  b '), trim(TRAILING ' ' FROM 'c '), ltrim('xxd', 'x'), position('b' IN 'abc'), substring('abc' FROM '[bc]')
+;;
+-- raw: join using with an alias
+-- Read [blogs ratings] 0
+SELECT j.id, b.title FROM "t1".blogs b JOIN "t1".ratings r USING (id) AS j ORDER BY 1
+;;
+-- raw: commas after on
+-- Read [blogs ratings] 0
+SELECT b.id, greatest(b.views, 1, 2) FROM "t1".blogs b JOIN "t1".ratings r ON r.id IN (b.id, 99) AND b.views > least(1, 2) ORDER BY 1
+;;
+-- raw: rows after on
+-- Read [authors blogs counters] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON (a.id, 1) = (b.author_id, 1), "t1".counters c ORDER BY 1
+;;
+-- raw: array after on
+-- Read [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = ANY (ARRAY[b.author_id, 5]) ORDER BY 1
+;;
+-- raw: upsert on a lower email
+-- Write [authors] 2
+INSERT INTO "t1".authors (name, email) VALUES ($1, $2) ON CONFLICT (lower(name)) DO UPDATE SET email = excluded.email RETURNING email
+;;
+-- raw: frame exclude ties
+-- Read [blogs] 0
+SELECT id, sum(views) OVER (ORDER BY author_id GROUPS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE TIES) FROM "t1".blogs ORDER BY id
+;;
+-- raw: lock of two
+-- Write [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON a.id = b.author_id ORDER BY 1 FOR NO KEY UPDATE OF b, a SKIP LOCKED
+;;
+-- raw: rows from with ordinality
+-- Read [] 0
+SELECT r.a, r.b, r.n FROM ROWS FROM (generate_series(1, 2), unnest(ARRAY['x', 'y'])) WITH ORDINALITY AS r(a, b, n) ORDER BY 3
+;;
+-- raw: insert overriding user
+-- Write [authors] 0
+INSERT INTO "t1".authors (id, name) OVERRIDING USER VALUE VALUES (5, 'Over') RETURNING name
+;;
+-- raw: update of an element
+-- Write [blogs] 1
+UPDATE "t1".blogs SET tags[2] = $1, data['lang'] = '"fr"' WHERE id = 1 RETURNING tags, data
+;;
+-- raw: between symmetric
+-- Read [blogs] 0
+SELECT id FROM "t1".blogs WHERE views NOT BETWEEN SYMMETRIC 10 AND 1 ORDER BY id
+;;
+-- raw: xml
+-- Read [blogs] 0
+SELECT xmlforest(id AS id, title AS t) FROM "t1".blogs ORDER BY id
+;;
+-- raw: recursive search and cycle
+-- Read [comments] 0
+WITH RECURSIVE t(id, parent) AS (SELECT c.id, c.parent_id FROM "t1".comments c WHERE c.parent_id IS NULL UNION ALL SELECT c.id, c.parent_id FROM "t1".comments c JOIN t ON c.parent_id = t.id) SEARCH DEPTH FIRST BY id SET o CYCLE id SET looped USING way SELECT t.id, t.looped FROM t ORDER BY t.o
+;;
+-- raw: delete only
+-- Write [comments] 0
+DELETE FROM ONLY "t1".comments c WHERE c.id = 1 RETURNING c.body
+;;
+-- raw: group by distinct
+-- Read [blogs] 0
+SELECT author_id, count(*) FROM "t1".blogs GROUP BY DISTINCT ROLLUP (author_id), ROLLUP (author_id) ORDER BY 1, 2
+;;
+-- raw: brackets after on
+-- Read [authors blogs] 0
+SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON b.tags && ARRAY['a', 'b'] AND a.id = (ARRAY[[1, 2], [3, 4]])[1][1] ORDER BY 1
+;;
+-- raw: trailing blanks
+-- Read [blogs] 0
+SELECT trim(TRAILING FROM b.title) FROM "t1".blogs b ORDER BY 1
+;;
