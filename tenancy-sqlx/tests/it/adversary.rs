@@ -12,7 +12,7 @@ use tenancy_sqlx::{CopyTable, Error, ErrorKind, Scope, TenantDb, TransactionLaye
 use tower::ServiceExt;
 
 use crate::extract::App;
-use crate::server::World;
+use crate::server::{World, run};
 use crate::statements::*;
 
 /// Whoever gets another's answer gets the one before.
@@ -50,19 +50,14 @@ struct Broken(Option<&'static [u8]>);
 impl tokio::io::AsyncRead for Broken {
     fn poll_read(
         mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
+        _: &mut std::task::Context<'_>,
         into: &mut tokio::io::ReadBuf<'_>,
     ) -> std::task::Poll<std::io::Result<()>> {
-        match self.0.take() {
-            Some(line) => {
-                into.put_slice(line);
-                std::task::Poll::Ready(Ok(()))
-            }
-            None => {
-                let _ = context;
-                std::task::Poll::Ready(Err(std::io::Error::other("cut")))
-            }
-        }
+        let Some(line) = self.0.take() else {
+            return std::task::Poll::Ready(Err(std::io::Error::other("cut")));
+        };
+        into.put_slice(line);
+        std::task::Poll::Ready(Ok(()))
     }
 }
 
@@ -384,6 +379,37 @@ async fn a_request_ends_its_transaction_whatever_is_around_its_handler() {
     let away = Request::post("/away").body(Body::empty()).unwrap();
     assert_eq!(ask(away).await, 500);
     assert_eq!(ids(&world).await, [10, 11, 20]);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_statement_that_its_handler_gave_up() {
+    let world = World::new().await;
+    let (_pool, database) = world.glass_pool(1).await;
+    let impatient = async |mut tx: Tx| {
+        let update = async { tx.execute(UPDATE).bind(1_i64).bind("late").await };
+        let limit = std::time::Duration::from_millis(50);
+        match tokio::time::timeout(limit, update).await {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::GATEWAY_TIMEOUT,
+        }
+    };
+    let app = Router::new()
+        .route("/", post(impatient))
+        .with_state(App {
+            database: database.clone(),
+        })
+        .layer(TransactionLayer::new())
+        .layer(axum::Extension(world.context("acme")));
+    let before = world.backend().await;
+    let mut locker = world.admin().await;
+    run(&mut locker, "BEGIN; LOCK TABLE acme.blogs".into()).await;
+    let request = Request::post("/").body(Body::empty()).unwrap();
+    let answer = app.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    run(&mut locker, "ROLLBACK".into()).await;
+    let db = world.tenant(&database, "acme");
+    answers_are_its_own(&db).await;
+    assert_eq!(world.backend().await, before, "the connection was given up");
 }
 
 /// A row that cannot be read without a panic.

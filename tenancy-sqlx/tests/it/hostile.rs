@@ -1,7 +1,7 @@
 //! Texts and functions that a scoped transaction meets, and what of them must not matter.
 
 use sqlx::{Column, Executor, Row, SqlSafeStr, Statement};
-use tenancy_sqlx::{ErrorKind, Scope};
+use tenancy_sqlx::{Error, ErrorKind, Scope};
 
 use crate::adversary::answers_are_its_own;
 use crate::server::{TENANTS, World};
@@ -285,4 +285,22 @@ async fn what_was_committed_is_no_error_when_the_session_cannot_be_cleaned() {
         before,
         "an unclean session is used again"
     );
+}
+
+#[tokio::test]
+async fn what_is_refused_is_neither_prepared_nor_described() {
+    let world = World::new().await;
+    let db = world.tenant(&world.database(1).await, "acme");
+    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+    for sql in ["COMMIT", "SET ROLE other", "SELECT id FROM public.users"] {
+        let prepared = (&mut tx).prepare(sql.into_sql_str()).await;
+        let refused = Error::from(prepared.unwrap_err()).kind();
+        assert_eq!(refused, ErrorKind::InvalidInput, "{sql}");
+        let described = (&mut tx).describe(sql.into_sql_str()).await;
+        let refused = Error::from(described.unwrap_err()).kind();
+        assert_eq!(refused, ErrorKind::InvalidInput, "{sql}");
+    }
+    // Nothing was sent, so the transaction goes on.
+    (&mut tx).execute("SELECT 1").await.unwrap();
+    tx.commit().await.unwrap();
 }
