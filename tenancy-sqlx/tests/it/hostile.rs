@@ -304,3 +304,30 @@ async fn what_is_refused_is_neither_prepared_nor_described() {
     (&mut tx).execute("SELECT 1").await.unwrap();
     tx.commit().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_view_does_not_write_in_a_read_only_transaction() {
+    let world = World::new().await;
+    let (pool, database) = world.glass_pool(1).await;
+    let db = world.tenant(&database, "acme");
+    world
+        .run_as_admin(format!(
+            "CREATE FUNCTION acme.writes() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER
+             AS 'DELETE FROM acme.blogs RETURNING id';
+             CREATE VIEW acme.innocent AS SELECT acme.writes() AS id;
+             GRANT SELECT ON acme.innocent TO {}",
+            world.login
+        ))
+        .await;
+    let innocent = tenancy_sqlx::tenant_sql!("SELECT id FROM innocent");
+    let mut tx = db.begin_read_only().await.unwrap();
+    let error = tx.query_scalar::<i64>(innocent).fetch_all().await;
+    assert_eq!(error.unwrap_err().sqlstate().as_deref(), Some("25006"));
+    tx.commit().await.unwrap_err();
+    // The next transaction may write.
+    let mut tx = db.begin().await.unwrap();
+    tx.execute(DELETE).bind(1_i64).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 4);
+    assert_eq!(pool.size(), 1);
+}
