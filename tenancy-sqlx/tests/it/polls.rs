@@ -7,12 +7,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use futures_util::TryStreamExt;
 use sqlx::Executor;
-use tenancy_sqlx::{CopyTable, Error, OutboxEntry, Scope, TenantDb, TransactionLayer, shared_sql};
+use tenancy_sqlx::{
+    CopyTable, Error, ErrorKind, OutboxEntry, Scope, TenantDb, TransactionLayer, shared_sql,
+};
 use tokio::io::{AsyncRead, ReadBuf};
 use tower::ServiceExt;
 
 use crate::cancel::{Bench, MANY, polls};
 use crate::extract::transaction::app;
+use crate::server::run;
 use crate::statements::*;
 
 const BLOGS: CopyTable = CopyTable::csv("blogs", &["id", "title"]);
@@ -276,4 +279,36 @@ async fn shared_and_read_only_transactions_dropped_after_any_poll_leave_a_clean_
         Ok(Vec::new())
     };
     bench.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_cut_off_in_a_savepoint_costs_the_whole_transaction() {
+    let mut bench = Bench::new().await;
+    for rolled_back in [true, false] {
+        let mut locker = bench.world.admin().await;
+        let lock = "BEGIN; UPDATE acme.blogs SET title = 'x' WHERE id = 2";
+        run(&mut locker, lock.into()).await;
+        let id = bench.id();
+        let mut tx = bench.db.begin().await.unwrap();
+        tx.execute(INSERT).bind(id).bind("first").await.unwrap();
+        let mut savepoint = tx.begin().await.unwrap();
+        // Prepared without waiting for the lock, so that one poll sends it.
+        let prepared = savepoint.execute(UPDATE).bind(-1_i64).bind("none");
+        prepared.await.unwrap();
+        let statement = async { savepoint.execute(UPDATE).bind(2_i64).bind("cut").await };
+        assert!(polls(1, statement).await.is_none());
+        run(&mut locker, "ROLLBACK".into()).await;
+        if rolled_back {
+            let error = savepoint.rollback().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        } else {
+            drop(savepoint);
+        }
+        let error = tx.commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        bench.borrow_next().await;
+        let kept = bench.db.query(BLOG).bind(id).fetch_optional().await;
+        assert!(kept.unwrap().is_none());
+    }
+    bench.check().await;
 }
