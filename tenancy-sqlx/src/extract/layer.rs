@@ -143,10 +143,8 @@ async fn end(
 ) -> Response {
     if !commits(response.status()) {
         // Still out, it is rolled back where it is dropped.
-        if let Ok(transaction) = transaction
-            && let Err(error) = transaction.rollback().await
-        {
-            tracing::debug!(target: "tenancy.sql", %error, "a rollback was left to the server");
+        if let Ok(transaction) = transaction {
+            transaction.give_up().await;
         }
         return response;
     }

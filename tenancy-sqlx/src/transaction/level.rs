@@ -54,6 +54,17 @@ impl Level<'_> {
         self.deref_mut().commit().await
     }
 
+    /// Rolls back the whole transaction for whoever waits for something else: in the background
+    /// when a statement that was cut off would have to end first.
+    pub(crate) async fn give_up(self) {
+        if self.is_cut_off() {
+            return;
+        }
+        if let Err(error) = self.rollback().await {
+            tracing::debug!(target: "tenancy.sql", %error, "a rollback was left to the server");
+        }
+    }
+
     pub(crate) async fn rollback(mut self) -> Result<(), Error> {
         match self.depth {
             0 => self.deref_mut().rollback().await,

@@ -108,6 +108,11 @@ impl Open {
         self.repeatable
     }
 
+    /// Whether answers of a statement may still be on their way.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.health == Health::CutOff
+    }
+
     /// Runs one statement; if this future is dropped, the transaction stays cut off.
     pub(crate) async fn run<R>(&mut self, prepared: Prepared, run: Run<R>) -> Result<R, Fault> {
         let done = run(self.start().await?, prepared).await;
