@@ -49,6 +49,8 @@ pub(crate) struct Open {
     /// The outermost savepoint that was left without an end.
     left: Option<u32>,
     repeatable: bool,
+    /// Whether something was done that a commit would keep.
+    wrote: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,7 @@ impl Open {
             levels: 0,
             left: None,
             repeatable: false,
+            wrote: false,
         }
     }
 
@@ -101,6 +104,16 @@ impl Open {
 
     pub(crate) fn tenant(&self) -> Option<&TenantContext> {
         self.tenant.as_ref()
+    }
+
+    /// Notes that something is done that a commit would keep.
+    pub(crate) fn writes(&mut self) {
+        self.wrote = true;
+    }
+
+    /// Whether a healthy transaction holds something that a commit would keep.
+    pub(super) fn has_written(&self) -> bool {
+        self.wrote && self.health == Health::Healthy && self.guard.is_some()
     }
 
     /// Whether what failed last may succeed when the whole transaction is run again.

@@ -66,12 +66,6 @@ impl TenantTx<'static, Write> {
     pub(crate) fn lazy(db: &TenantDb) -> Self {
         Self::at(Level::whole(Open::new(db.source(), Opening::Write)))
     }
-
-    /// Rolls back, in the background when that takes longer than a message.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn give_up(self) {
-        self.level.give_up().await;
-    }
 }
 
 impl TenantTx<'static, Read> {
