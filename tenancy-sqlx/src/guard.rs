@@ -122,25 +122,31 @@ impl Guard {
                 )
                 .with_source(error))
             }
-            Err(_) => Err(Error::new(
-                ErrorKind::Timeout,
-                "the connection does not answer and is closed: the server rolls back",
-            )),
+            Err(_) => {
+                self.broken();
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    "the connection does not answer and is closed: the server rolls back",
+                ))
+            }
         }
     }
 }
 
-/// Whether the table under a prepared statement changed.
+/// Whether a prepared statement no longer is what it was.
 pub(crate) fn is_stale(error: &sqlx::Error) -> bool {
     let error = error.as_database_error();
     let error = error.and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
     error.is_some_and(is_stale_plan)
 }
 
-/// Whether the table under a prepared statement changed; told by the place in the server that
-/// says so, because messages are translated.
+/// Whether a prepared statement is not what it was: the table under it changed, which is told by the
+/// place in the server that says so, because messages are translated; or something deallocated it.
 fn is_stale_plan(error: &PgDatabaseError) -> bool {
-    error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery")
+    match error.code() {
+        "0A000" => error.routine() == Some("RevalidateCachedQuery"),
+        code => code == "26000",
+    }
 }
 
 impl Drop for Guard {

@@ -217,6 +217,9 @@ impl<'a> IntoFuture for Execute<'a> {
                 .call
                 .run(|connection, prepared| connection.execute(prepared))
                 .await?;
+            if let Target::Transaction(open) = &mut self.call.target {
+                open.writes();
+            }
             Ok(done.rows_affected())
         })
     }

@@ -53,29 +53,25 @@ impl Cleaning {
     ///
     /// Says what is not as it was when the session was opened; the connection must be closed.
     pub(crate) fn is_as_new(&self, rows: &[PgRow]) -> Result<(), sqlx::Error> {
-        as_new(self.number, rows)
-    }
-}
-
-fn as_new(number: u64, rows: &[PgRow]) -> Result<(), sqlx::Error> {
-    let unclean = |what: String| Err(sqlx::Error::Protocol(what));
-    let Some(row) = rows.last() else {
-        return unclean("the session did not say what state it is in".to_owned());
-    };
-    let answers: Vec<String> = (0..row.len())
-        .map(|column| row.try_get(column))
-        .collect::<Result<_, _>>()?;
-    match answers.as_slice() {
-        [path, answered, flags @ ..]
-            if search_path::is_empty(path)
-                && *answered == number.to_string()
-                && flags.len() == 3
-                && flags.iter().all(|flag| flag == "true") =>
-        {
-            Ok(())
+        let unclean = |what: String| Err(sqlx::Error::Protocol(what));
+        let Some(row) = rows.last() else {
+            return unclean("the session did not say what state it is in".to_owned());
+        };
+        let answers: Vec<String> = (0..row.len())
+            .map(|column| row.try_get(column))
+            .collect::<Result<_, _>>()?;
+        match answers.as_slice() {
+            [path, answered, flags @ ..]
+                if search_path::is_empty(path)
+                    && *answered == self.number.to_string()
+                    && flags.len() == 3
+                    && flags.iter().all(|flag| flag == "true") =>
+            {
+                Ok(())
+            }
+            _ => unclean(format!(
+                "the session was left in another state than it was opened in: {answers:?}"
+            )),
         }
-        _ => unclean(format!(
-            "the session was left in another state than it was opened in: {answers:?}"
-        )),
     }
 }

@@ -1,7 +1,6 @@
 //! Ends the transaction of a request before its answer leaves.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum_core::body::Body;
@@ -13,13 +12,15 @@ use tenancy_core::{Problem, ProblemCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::desk::Desk;
 use crate::error::Error;
-use crate::transaction::{Home, TenantTx, kept};
+use crate::transaction::Level;
 
 /// Commits the transaction of a request when its answer says success, before that answer leaves,
 /// and rolls it back otherwise.
 ///
-/// Handlers get the transaction as a [`Tx`](super::Tx). A client that read a 2xx finds what it
+/// Handlers get the transaction as a [`Tx`](super::Tx), or as a `Lease<ScopedTx<'static>>` for SQL
+/// of others. A client that read a 2xx finds what it
 /// did; when the commit fails it reads a 5xx instead. A handler that panics, answers otherwise or
 /// is cancelled because the client left keeps nothing. A request without a `Tx` costs nothing.
 ///
@@ -49,29 +50,6 @@ pub struct TransactionLayer {
 pub struct TransactionService<S> {
     inner: S,
     commits: fn(StatusCode) -> bool,
-}
-
-/// Where the transaction of one request is found when its answer is there.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Desk(Arc<Mutex<Option<Home<TenantTx<'static>>>>>);
-
-impl Desk {
-    /// Notes where the request's transaction comes back to; there is one at a time.
-    pub(super) fn note(&self, home: Home<TenantTx<'static>>) {
-        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *desk = Some(home);
-    }
-
-    /// The transaction lent before, if there was one: `Err` while it is still out.
-    pub(super) fn take(&self) -> Option<Result<TenantTx<'static>, Error>> {
-        let mut desk = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let home = desk.as_ref()?;
-        let back = home.take();
-        if back.is_some() {
-            *desk = None;
-        }
-        Some(back.ok_or_else(kept))
-    }
 }
 
 impl TransactionLayer {
@@ -128,7 +106,7 @@ where
         let commits = self.commits;
         Box::pin(async move {
             let response = answer.await?;
-            Ok(match desk.take() {
+            Ok(match desk.close() {
                 None => response,
                 Some(transaction) => end(transaction, response, commits).await,
             })
@@ -137,16 +115,14 @@ where
 }
 
 async fn end(
-    transaction: Result<TenantTx<'static>, Error>,
+    transaction: Result<Level<'static>, Error>,
     response: Response,
     commits: fn(StatusCode) -> bool,
 ) -> Response {
     if !commits(response.status()) {
         // Still out, it is rolled back where it is dropped.
-        if let Ok(transaction) = transaction
-            && let Err(error) = transaction.rollback().await
-        {
-            tracing::debug!(target: "tenancy.sql", %error, "a rollback was left to the server");
+        if let Ok(transaction) = transaction {
+            transaction.give_up().await;
         }
         return response;
     }

@@ -1,5 +1,6 @@
 //! `TenantDb` and the request's transaction as arguments of axum handlers.
 
+mod desk;
 mod layer;
 mod transaction;
 

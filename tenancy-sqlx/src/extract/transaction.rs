@@ -8,10 +8,10 @@ use http::request::Parts;
 use tenancy_core::TenantContext;
 
 use super::NoTenant;
-use super::layer::Desk;
+use super::desk::{Desk, OfRequest};
 use crate::database::Database;
 use crate::error::{Error, ErrorKind};
-use crate::transaction::{Home, Lease, TenantTx};
+use crate::transaction::{Lease, ScopedTx, TenantTx};
 
 /// The transaction of this request, which [`TransactionLayer`](super::TransactionLayer) ends.
 ///
@@ -39,7 +39,8 @@ impl fmt::Display for NoTransaction {
                 "nothing would end the transaction: put `TransactionLayer::new()` around this route",
             ),
             Self::InUse => f.write_str(
-                "the request's transaction is in use: take one `Tx` and pass it on by reference",
+                "the request's transaction is in use, or of the other kind: take one and pass it \
+                 on by reference",
             ),
         }
     }
@@ -56,6 +57,20 @@ impl IntoResponse for NoTransaction {
     }
 }
 
+fn lease<S, W>(parts: &Parts, state: &S) -> Result<Lease<W>, NoTransaction>
+where
+    W: OfRequest,
+    Database: FromRef<S>,
+{
+    let extensions = &parts.extensions;
+    let context = extensions
+        .get::<TenantContext>()
+        .ok_or(NoTransaction::NoTenant)?;
+    let desk = extensions.get::<Desk>().ok_or(NoTransaction::NoLayer)?;
+    let db = Database::from_ref(state).tenant(context);
+    desk.lend(&db).ok_or(NoTransaction::InUse)
+}
+
 impl<S> FromRequestParts<S> for Tx
 where
     S: Send + Sync,
@@ -64,22 +79,19 @@ where
     type Rejection = NoTransaction;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoTransaction> {
-        let context = parts
-            .extensions
-            .get::<TenantContext>()
-            .ok_or(NoTransaction::NoTenant)?;
-        let desk = parts
-            .extensions
-            .get::<Desk>()
-            .ok_or(NoTransaction::NoLayer)?;
-        // A middleware may have had it before; its work and the handler's are one transaction.
-        let transaction = match desk.take() {
-            None => TenantTx::lazy(&Database::from_ref(state).tenant(context)),
-            Some(Ok(transaction)) => transaction,
-            Some(Err(_)) => return Err(NoTransaction::InUse),
-        };
-        let (lease, home) = Home::lend(transaction);
-        desk.note(home);
-        Ok(lease)
+        lease(parts, state)
+    }
+}
+
+/// With [`Scope::Path`](crate::Scope::Path).
+impl<S> FromRequestParts<S> for Lease<ScopedTx<'static>>
+where
+    S: Send + Sync,
+    Database: FromRef<S>,
+{
+    type Rejection = NoTransaction;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoTransaction> {
+        lease(parts, state)
     }
 }

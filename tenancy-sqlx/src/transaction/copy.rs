@@ -99,7 +99,8 @@ impl TenantTx<'_, Write> {
     /// the number of rows.
     ///
     /// A slice of bytes is a source, and so is a file or a socket. When the source fails or this
-    /// future is dropped, the transaction cannot be committed.
+    /// future is dropped, the transaction cannot be committed; in a savepoint, the former costs
+    /// the savepoint alone unless the server had refused a line before.
     ///
     /// ```no_run
     /// # use tenancy_sqlx::{CopyTable, Error, TenantTx};
@@ -181,7 +182,8 @@ impl<A> TenantTx<'_, A> {
     /// Copies the columns of a table of the tenant out, in pieces as the server sends them.
     ///
     /// A stream that is dropped before its end makes the transaction one that cannot be
-    /// committed.
+    /// committed. So does one that the server refuses to begin, also in a savepoint; both cost
+    /// the connection, because the driver does not find the end of such a copy.
     ///
     /// ```no_run
     /// # use futures_util::TryStreamExt;

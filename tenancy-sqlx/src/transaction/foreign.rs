@@ -58,12 +58,19 @@ const CLOSED: &[(&str, &str)] = &[
     ),
 ];
 
+/// What a text does, as far as its words say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    Writes,
+}
+
 /// Refuses a text that would end the transaction, change the session, or name a schema that is
 /// nobody's business here.
 ///
 /// It guards against mistakes: what a function does with text of its own is not seen. That the
 /// path is still the tenant's is proved before the commit, whatever was run.
-pub(crate) fn check(sql: &str) -> Result<(), Error> {
+pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
     // On the wire a text ends there, and what follows would be taken for something else.
     if sql.contains('\0') {
         return Err(refused("a text with a zero byte", "remove it"));
@@ -114,7 +121,25 @@ pub(crate) fn check(sql: &str) -> Result<(), Error> {
             ));
         }
     }
-    Ok(())
+    Ok(effect(&tokens))
+}
+
+fn effect(tokens: &[Token<'_>]) -> Effect {
+    let mut words = tokens.iter().filter_map(|token| match token {
+        Token::Word(word) => Some(word.to_ascii_lowercase()),
+        _ => None,
+    });
+    let changes = |word: &str| matches!(word, "insert" | "update" | "delete" | "merge");
+    let writes = match words.next().as_deref() {
+        Some("with") => words.any(|word| changes(&word)),
+        Some(first) => changes(first) || matches!(first, "call" | "do" | "truncate"),
+        None => false,
+    };
+    if writes {
+        Effect::Writes
+    } else {
+        Effect::Reads
+    }
 }
 
 fn read(sql: &str) -> Result<Vec<Token<'_>>, Error> {
@@ -191,6 +216,23 @@ mod tests {
             "",
         ] {
             assert!(check(sql).is_ok(), "{sql}: {:?}", check(sql));
+        }
+    }
+
+    #[test]
+    fn what_a_commit_would_keep_is_told_from_what_it_would_not() {
+        for (sql, wanted) in [
+            ("SELECT id FROM blogs", Effect::Reads),
+            ("WITH a AS (SELECT 1) SELECT 1", Effect::Reads),
+            ("-- INSERT\nSHOW search_path", Effect::Reads),
+            ("update blogs SET id = 1", Effect::Writes),
+            (
+                "WITH a AS (DELETE FROM b RETURNING id) SELECT id FROM a",
+                Effect::Writes,
+            ),
+            ("CALL f()", Effect::Writes),
+        ] {
+            assert_eq!(check(sql).unwrap(), wanted, "{sql}");
         }
     }
 

@@ -41,7 +41,10 @@ impl Level<'_> {
 
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         match self.depth {
-            0 => self.commit_whole().await,
+            0 => {
+                self.ended = true;
+                self.deref_mut().commit().await
+            }
             level => {
                 self.release(level).await?;
                 self.ended = true;
@@ -50,13 +53,24 @@ impl Level<'_> {
         }
     }
 
-    async fn commit_whole(&mut self) -> Result<(), Error> {
-        self.deref_mut().commit().await
+    /// Rolls back the whole transaction for whoever waits for something else: in the background
+    /// when a statement that was cut off would have to end first.
+    pub(crate) async fn give_up(mut self) {
+        if self.is_cut_off() {
+            self.ended = true;
+            return;
+        }
+        if let Err(error) = self.rollback().await {
+            tracing::debug!(target: "tenancy.sql", %error, "a rollback was left to the server");
+        }
     }
 
     pub(crate) async fn rollback(mut self) -> Result<(), Error> {
         match self.depth {
-            0 => self.deref_mut().rollback().await,
+            0 => {
+                self.ended = true;
+                self.deref_mut().rollback().await
+            }
             level => {
                 let undone = self.undo(level).await;
                 self.ended = undone.is_ok();
@@ -88,9 +102,20 @@ impl DerefMut for Level<'_> {
 
 impl Drop for Level<'_> {
     fn drop(&mut self) {
-        if self.depth > 0 && !self.ended {
+        if self.ended {
+            return;
+        }
+        if self.depth > 0 {
             let level = self.depth;
             self.leave(level);
+        } else if self.has_written() {
+            // An early return means it, perhaps; a forgotten commit looks the same.
+            tracing::info!(
+                target: "tenancy.sql",
+                of = %self.source(),
+                "a transaction that wrote was dropped, so it is rolled back: commit it, or roll it \
+                 back to say that this is meant"
+            );
         }
     }
 }

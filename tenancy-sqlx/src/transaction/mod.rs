@@ -26,8 +26,10 @@ pub use tenant::TenantTx;
 
 #[cfg(feature = "axum")]
 pub(crate) use lease::Home;
-pub(crate) use open::Open;
 #[cfg(feature = "axum")]
-pub(crate) use repeat::kept;
+pub(crate) use level::Level;
+pub(crate) use open::Open;
 pub(crate) use repeat::repeat;
+#[cfg(feature = "axum")]
+pub(crate) use repeat::{Whole, kept};
 pub(crate) use scoped::prepared;

@@ -49,6 +49,8 @@ pub(crate) struct Open {
     /// The outermost savepoint that was left without an end.
     left: Option<u32>,
     repeatable: bool,
+    /// Whether something was done that a commit would keep.
+    wrote: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,7 @@ impl Open {
             levels: 0,
             left: None,
             repeatable: false,
+            wrote: false,
         }
     }
 
@@ -103,9 +106,24 @@ impl Open {
         self.tenant.as_ref()
     }
 
+    /// Notes that something is done that a commit would keep.
+    pub(crate) fn writes(&mut self) {
+        self.wrote = true;
+    }
+
+    /// Whether a healthy transaction holds something that a commit would keep.
+    pub(super) fn has_written(&self) -> bool {
+        self.wrote && self.health == Health::Healthy && self.guard.is_some()
+    }
+
     /// Whether what failed last may succeed when the whole transaction is run again.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.repeatable
+    }
+
+    /// Whether answers of a statement may still be on their way.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.health == Health::CutOff
     }
 
     /// Runs one statement; if this future is dropped, the transaction stays cut off.

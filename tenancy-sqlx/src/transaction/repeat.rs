@@ -43,8 +43,7 @@ where
                 Err(error) => Err(error.into()),
             },
             Err(error) => {
-                // The connection proves itself before it is used again, however this ends.
-                let _ = whole.into_level().rollback().await;
+                whole.into_level().give_up().await;
                 if attempt < ATTEMPTS && again {
                     Ok(())
                 } else {

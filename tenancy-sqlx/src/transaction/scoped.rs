@@ -125,8 +125,15 @@ impl ScopedTx<'_> {
         run: Run<R>,
     ) -> Done<R> {
         let prepared = ready?;
-        foreign::check(prepared.sql.as_str())?;
+        self.admit(prepared.sql.as_str())?;
         Ok(self.level.run(prepared, run).await?)
+    }
+
+    fn admit(&mut self, sql: &str) -> Result<(), Error> {
+        if foreign::check(sql)? == foreign::Effect::Writes {
+            self.level.writes();
+        }
+        Ok(())
     }
 
     /// The text as this tenant's alone, because the driver keeps what it prepares by its text.
@@ -147,7 +154,7 @@ impl ScopedTx<'_> {
         answers: &tokio::sync::mpsc::Sender<Result<Answer, Error>>,
     ) -> Result<(), Fault> {
         let prepared = ready?;
-        foreign::check(prepared.sql.as_str())?;
+        self.admit(prepared.sql.as_str())?;
         let connection = self.level.start().await?;
         let passed = async {
             let mut stream = connection.fetch_many(prepared);

@@ -8,16 +8,15 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::routing::{get, post};
 use futures_util::TryStreamExt;
 use http::StatusCode;
-use sqlx::{Column, Executor, Row, SqlSafeStr, Statement};
 use tenancy_sqlx::{CopyTable, Error, ErrorKind, Scope, TenantDb, TransactionLayer, Tx};
 use tower::ServiceExt;
 
 use crate::extract::App;
-use crate::server::{TENANTS, World};
+use crate::server::{World, run};
 use crate::statements::*;
 
 /// Whoever gets another's answer gets the one before.
-async fn answers_are_its_own(db: &TenantDb) {
+pub(crate) async fn answers_are_its_own(db: &TenantDb) {
     for seeded in [3_i64, 1, 2] {
         let title = db.query_scalar::<String>(TITLE).bind(seeded);
         assert_eq!(title.fetch_one().await.unwrap(), format!("acme {seeded}"));
@@ -51,19 +50,14 @@ struct Broken(Option<&'static [u8]>);
 impl tokio::io::AsyncRead for Broken {
     fn poll_read(
         mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
+        _: &mut std::task::Context<'_>,
         into: &mut tokio::io::ReadBuf<'_>,
     ) -> std::task::Poll<std::io::Result<()>> {
-        match self.0.take() {
-            Some(line) => {
-                into.put_slice(line);
-                std::task::Poll::Ready(Ok(()))
-            }
-            None => {
-                let _ = context;
-                std::task::Poll::Ready(Err(std::io::Error::other("cut")))
-            }
-        }
+        let Some(line) = self.0.take() else {
+            return std::task::Poll::Ready(Err(std::io::Error::other("cut")));
+        };
+        into.put_slice(line);
+        std::task::Poll::Ready(Ok(()))
     }
 }
 
@@ -95,220 +89,6 @@ async fn a_failed_copy_into_a_savepoint_costs_the_savepoint_alone() {
     assert_eq!(tx.copy_in(blogs, &b"9,new\n"[..]).await.unwrap(), 1);
     tx.commit().await.unwrap();
     assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 6);
-}
-
-type Id = sqlx::types::Text<i64>;
-
-/// One text on one connection, by turns for tenants that are at different migrations, more often
-/// than the server plans anew by itself.
-#[tokio::test]
-async fn one_text_means_every_tenants_own_tables_whatever_their_columns_are() {
-    let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
-    world
-        .run_as_admin(
-            "ALTER TABLE globex.blogs ALTER COLUMN title TYPE varchar(80);
-             ALTER TABLE globex.blogs ALTER COLUMN id TYPE int;
-             ALTER TABLE initech.blogs DROP COLUMN body;
-             ALTER TABLE initech.blogs RENAME COLUMN id TO number;
-             ALTER TABLE initech.blogs ADD COLUMN id text;
-             UPDATE initech.blogs SET id = number::text",
-        )
-        .await;
-    for round in 0..8 {
-        for name in TENANTS {
-            let db = world.tenant(&database, name);
-            let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
-            let titles: Vec<(String,)> = sqlx::query_as("SELECT title FROM blogs ORDER BY id")
-                .fetch_all(&mut tx)
-                .await
-                .unwrap();
-            assert_eq!(titles[1].0, format!("{name} 2"));
-            let ids = sqlx::query("SELECT id FROM blogs WHERE title = $1");
-            let row = ids.bind(&titles[2].0).fetch_one(&mut tx).await.unwrap();
-            let id = match name {
-                "acme" => row.get::<i64, _>(0),
-                "globex" => row.get::<i32, _>(0).into(),
-                _ => row.get::<String, _>(0).parse().unwrap(),
-            };
-            assert_eq!(id, 3);
-            // What a cursor gives depends on what it was declared for.
-            sqlx::query("DECLARE page CURSOR FOR SELECT id, title FROM blogs ORDER BY id")
-                .execute(&mut tx)
-                .await
-                .unwrap();
-            let fetch = sqlx::query("FETCH FORWARD 2 FROM page");
-            let rows = fetch.fetch_all(&mut tx).await.unwrap();
-            assert_eq!(rows[0].get::<String, _>(1), format!("{name} 1"));
-            assert_eq!(rows[1].column(0).type_info(), row.column(0).type_info());
-            let text = "SELECT title FROM blogs ORDER BY title".into_sql_str();
-            let prepared = (&mut tx).prepare(text.clone()).await.unwrap();
-            let row = prepared.query().fetch_one(&mut tx).await.unwrap();
-            assert_eq!(row.get::<String, _>(0), format!("{name} 1"));
-            let described = (&mut tx).describe(text).await.unwrap();
-            assert_eq!(described.columns().len(), 1);
-            sqlx::query("INSERT INTO blogs (id, title) VALUES (9, $1)")
-                .bind(format!("{name} {round}"))
-                .execute(&mut tx)
-                .await
-                .map(drop)
-                .or_else(|error| match name {
-                    // Its number is not given.
-                    "initech" if error.as_database_error().is_some() => Ok(()),
-                    _ => Err(error),
-                })
-                .unwrap();
-            drop(tx);
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_statement_prepared_for_one_tenant_runs_for_another_as_its_own() {
-    let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
-    let alter = "ALTER TABLE globex.blogs ALTER COLUMN id TYPE int";
-    world.run_as_admin(alter).await;
-    let text = "SELECT title, id::text FROM blogs WHERE id = $1 ORDER BY id";
-    let acme = world.tenant(&database, "acme");
-    let mut tx = acme.begin_scoped(Scope::Path).await.unwrap();
-    let prepared = (&mut tx).prepare(text.into_sql_str()).await.unwrap();
-    tx.commit().await.unwrap();
-    for _ in 0..8 {
-        for name in TENANTS {
-            let db = world.tenant(&database, name);
-            let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
-            let (title, id): (String, Id) = prepared
-                .query_as()
-                .bind(4_i64)
-                .fetch_one(&mut tx)
-                .await
-                .unwrap();
-            assert_eq!((title, id.0), (format!("{name} 4"), 4));
-            tx.commit().await.unwrap();
-        }
-    }
-}
-
-/// Text that is no mistake of a tenant's, but that some code sends.
-#[tokio::test]
-async fn odd_texts_are_sent_or_refused_and_never_leave_the_transaction() {
-    let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
-    let db = world.tenant(&database, "acme");
-    let long = format!("SELECT '{}'::text", "x".repeat(1 << 20));
-    let commented = format!("SELECT 1 /* {} */", "/* ; COMMIT */".repeat(1000));
-    for (sql, allowed) in [
-        ("", true),
-        (";", true),
-        (" -- nothing", true),
-        ("SELECT 1;", true),
-        ("SELECT ';' ; -- ;", true),
-        (r"SELECT 'a\', '; COMMIT'", true),
-        (r"SELECT E'a\'; COMMIT'", true),
-        ("SELECT $a$; COMMIT; $$ $a$", true),
-        ("DO $$ BEGIN PERFORM 1; END $$", true),
-        ("SELECT pg_advisory_xact_lock(7)", true),
-        ("NOTIFY news, 'x'", true),
-        (&*long, true),
-        (&*commented, true),
-        ("SELECT 1\0", false),
-        ("SELECT 1\0; COMMIT", false),
-        ("SELECT U&\"\\0069d\" FROM blogs", false),
-        ("SELECT 1 -- a\r; COMMIT", false),
-    ] {
-        for simple in [true, false] {
-            let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
-            sqlx::query("INSERT INTO blogs (id, title) VALUES (9, 'undone')")
-                .execute(&mut tx)
-                .await
-                .unwrap();
-            let text = sqlx::AssertSqlSafe(sql.to_owned());
-            let done = if simple {
-                (&mut tx).execute(sqlx::raw_sql(text)).await
-            } else {
-                (&mut tx).execute(sqlx::query(text)).await
-            };
-            let shown = &sql[..sql.len().min(40)];
-            assert_eq!(done.is_ok(), allowed, "{shown}: {:?}", done.err());
-            let count: i64 = sqlx::query_scalar("SELECT count(*) FROM blogs")
-                .fetch_one(&mut tx)
-                .await
-                .unwrap();
-            assert_eq!(count, 6, "{shown}");
-            tx.rollback().await.unwrap();
-            answers_are_its_own(&db).await;
-        }
-    }
-    assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 5);
-}
-
-/// What functions and blocks do that the text does not show.
-#[tokio::test]
-async fn blocks_and_procedures_cannot_end_the_transaction_or_hide_the_tenants_tables() {
-    let world = World::new().await;
-    let (pool, database) = world.glass_pool(1).await;
-    let db = world.tenant(&database, "acme");
-    world
-        .run_as_admin(format!(
-            "GRANT TEMP ON DATABASE {} TO {login};
-             CREATE PROCEDURE acme.ends() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;
-             CREATE FUNCTION acme.copes() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
-                 BEGIN
-                     UPDATE blogs SET title = 'undone' WHERE id = 1;
-                     PERFORM 1 / 0;
-                 EXCEPTION WHEN division_by_zero THEN NULL;
-                 END;
-                 RETURN (SELECT count(*) FROM blogs WHERE title = 'undone');
-             END $$;
-             CREATE FUNCTION acme.local() RETURNS text LANGUAGE plpgsql SET work_mem = '1MB'
-             AS $$ BEGIN SET LOCAL statement_timeout = '7s'; RETURN 'x'; END $$;
-             GRANT EXECUTE ON ALL ROUTINES IN SCHEMA acme TO {login}",
-            world.admin.get_database().unwrap(),
-            login = world.login
-        ))
-        .await;
-    for ends in [
-        "CALL ends()",
-        "DO $$ BEGIN COMMIT; END $$",
-        "DO $$ BEGIN ROLLBACK; END $$",
-    ] {
-        let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
-        sqlx::query("DELETE FROM blogs")
-            .execute(&mut tx)
-            .await
-            .unwrap();
-        (&mut tx).execute(sqlx::raw_sql(ends)).await.unwrap_err();
-        let error = tx.commit().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TransactionAborted, "{ends}");
-    }
-    let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
-    let undone: i64 = sqlx::query_scalar("SELECT copes()")
-        .fetch_one(&mut tx)
-        .await
-        .unwrap();
-    assert_eq!(undone, 0);
-    for sql in [
-        "SELECT local()",
-        "CREATE TEMP TABLE blogs (id bigint, title text)",
-        "SELECT id, title INTO TEMP posts FROM blogs",
-        "INSERT INTO pg_temp.blogs VALUES (1, 'hidden')",
-        "DECLARE held CURSOR WITH HOLD FOR SELECT 1",
-    ] {
-        (&mut tx).execute(sqlx::raw_sql(sql)).await.expect(sql);
-    }
-    let title: String = sqlx::query_scalar("SELECT title FROM blogs WHERE id = 1")
-        .fetch_one(&mut tx)
-        .await
-        .unwrap();
-    assert_eq!(title, "acme 1");
-    tx.commit().await.unwrap();
-    answers_are_its_own(&db).await;
-    let left = "SELECT (SELECT count(*) FROM pg_cursors WHERE is_holdable)
-        + (SELECT count(*) FROM pg_class
-           WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema())";
-    let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
-    assert_eq!(left, 0);
 }
 
 /// Makes the schema of acme another owner's, with the same name and tables.
@@ -599,4 +379,75 @@ async fn a_request_ends_its_transaction_whatever_is_around_its_handler() {
     let away = Request::post("/away").body(Body::empty()).unwrap();
     assert_eq!(ask(away).await, 500);
     assert_eq!(ids(&world).await, [10, 11, 20]);
+}
+
+#[tokio::test]
+async fn an_answer_does_not_wait_for_a_statement_that_its_handler_gave_up() {
+    let world = World::new().await;
+    let (_pool, database) = world.glass_pool(1).await;
+    let impatient = async |mut tx: Tx| {
+        let update = async { tx.execute(UPDATE).bind(1_i64).bind("late").await };
+        let limit = std::time::Duration::from_millis(50);
+        match tokio::time::timeout(limit, update).await {
+            Ok(_) => StatusCode::OK,
+            Err(_) => StatusCode::GATEWAY_TIMEOUT,
+        }
+    };
+    let app = Router::new()
+        .route("/", post(impatient))
+        .with_state(App {
+            database: database.clone(),
+        })
+        .layer(TransactionLayer::new())
+        .layer(axum::Extension(world.context("acme")));
+    let before = world.backend().await;
+    let mut locker = world.admin().await;
+    run(&mut locker, "BEGIN; LOCK TABLE acme.blogs".into()).await;
+    let request = Request::post("/").body(Body::empty()).unwrap();
+    let answer = app.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::GATEWAY_TIMEOUT);
+    run(&mut locker, "ROLLBACK".into()).await;
+    let db = world.tenant(&database, "acme");
+    answers_are_its_own(&db).await;
+    assert_eq!(world.backend().await, before, "the connection was given up");
+}
+
+/// A row that cannot be read without a panic.
+struct Panics;
+
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Panics {
+    fn from_row(_: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        std::panic::resume_unwind(Box::new("a panic in a row"));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_rows_are_read_leaves_no_answer_to_the_next_user() {
+    let world = World::new().await;
+    let (_pool, database) = world.glass_pool(1).await;
+    let db = world.tenant(&database, "acme");
+    for in_transaction in [true, false] {
+        let own = db.clone();
+        let task = tokio::spawn(async move {
+            if in_transaction {
+                let mut tx = own.begin().await.unwrap();
+                tx.execute(DELETE).bind(1_i64).await.unwrap();
+                let _ = tx
+                    .query_as::<Panics>(BLOG)
+                    .bind(2_i64)
+                    .fetch()
+                    .try_next()
+                    .await;
+            } else {
+                let _ = own
+                    .query_as::<Panics>(BLOG)
+                    .bind(2_i64)
+                    .fetch()
+                    .try_next()
+                    .await;
+            }
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        answers_are_its_own(&db).await;
+    }
 }

@@ -128,6 +128,20 @@ impl Bench {
         assert_eq!(clean, "t", "the next borrower finds another's state");
     }
 
+    /// What belongs together, two ids in a row of one title, is there as a whole or not at all.
+    pub(crate) async fn check_halves(&self, title: &str) {
+        let text = "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
+                SELECT FROM acme.blogs b WHERE b.title = $1 AND b.id IN (a.id - 1, a.id + 1)))
+            FROM acme.blogs a WHERE title = $1";
+        let (all, halves): (i64, i64) = sqlx::query_as(text)
+            .bind(title)
+            .fetch_one(&mut self.world.admin().await)
+            .await
+            .unwrap();
+        assert!(all > 0, "nothing was ever committed");
+        assert_eq!(halves, 0, "halves of transactions stay");
+    }
+
     /// Everything acknowledged is there, as another session sees it.
     pub(crate) async fn check(&self) {
         let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM acme.blogs")
@@ -180,12 +194,14 @@ async fn a_begin_dropped_after_any_poll_leaves_a_clean_connection() {
 async fn a_whole_transaction_dropped_after_any_poll_leaves_a_clean_connection() {
     let act = async |db: TenantDb, a: i64, b: i64| {
         let mut tx = db.begin().await?;
-        tx.execute(INSERT).bind(a).bind("first").await?;
-        tx.execute(INSERT).bind(b).bind("second").await?;
+        tx.execute(INSERT).bind(a).bind("whole").await?;
+        tx.execute(INSERT).bind(b).bind("whole").await?;
         tx.commit().await?;
         Ok(vec![a, b])
     };
-    Bench::new().await.sweep(act).await;
+    let mut bench = Bench::new().await;
+    bench.sweep(act).await;
+    bench.check_halves("whole").await;
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub(crate) mod transaction {
     use futures_util::stream;
     use http::StatusCode;
     use tenancy_core::TenantContext;
-    use tenancy_sqlx::{Database, Error, TransactionLayer, Tx};
+    use tenancy_sqlx::{Database, Error, Lease, ScopedTx, TransactionLayer, Tx};
     use tower::ServiceExt;
 
     use super::App;
@@ -99,6 +99,21 @@ pub(crate) mod transaction {
         (StatusCode::CREATED, Body::from_stream(body)).into_response()
     }
 
+    async fn foreign(
+        mut tx: Lease<ScopedTx<'static>>,
+        Path((id, status)): Path<(i64, u16)>,
+    ) -> Result<Response, Error> {
+        sqlx::query("INSERT INTO blogs (id, title) VALUES ($1, 'foreign')")
+            .bind(id)
+            .execute(&mut *tx)
+            .await?;
+        Ok(StatusCode::from_u16(status).unwrap().into_response())
+    }
+
+    async fn both(_one: Tx, _two: Lease<ScopedTx<'static>>) -> StatusCode {
+        StatusCode::OK
+    }
+
     async fn twice(_one: Tx, _two: Tx) -> StatusCode {
         StatusCode::OK
     }
@@ -118,6 +133,8 @@ pub(crate) mod transaction {
             .route("/swallows/{id}", post(swallows))
             .route("/keeps/{id}", post(keeps))
             .route("/twice", post(twice))
+            .route("/both", post(both))
+            .route("/foreign/{id}/{status}", post(foreign))
             .route("/unused", post(unused))
             .with_state(App { database })
             .layer(layer)
@@ -153,7 +170,10 @@ pub(crate) mod transaction {
             assert_eq!(kept, (200..300).contains(&status), "{status}");
         }
         assert_eq!(ask(&app, "/answer/1/201").await, StatusCode::CONFLICT);
-        assert_eq!(ids(&world).await, [10, 11, 12]);
+        assert_eq!(ask(&app, "/foreign/40/201").await, 201);
+        assert_eq!(ask(&app, "/foreign/41/400").await, 400);
+        assert_eq!(ask(&app, "/foreign/1/201").await, StatusCode::CONFLICT);
+        assert_eq!(ids(&world).await, [10, 11, 12, 40]);
     }
 
     #[tokio::test]
@@ -191,6 +211,7 @@ pub(crate) mod transaction {
         assert_eq!(ask(&bare, "/answer/30/201").await, 500);
         let app = app(database.clone(), context.clone(), TransactionLayer::new());
         assert_eq!(ask(&app, "/twice").await, 500);
+        assert_eq!(ask(&app, "/both").await, 500);
         // Nothing is open while a body arrives, so more requests than connections get through.
         let held: Vec<_> = (0..3)
             .map(|_| {

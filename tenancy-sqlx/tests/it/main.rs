@@ -11,6 +11,7 @@ mod door;
 mod dynamic;
 mod extract;
 mod generated;
+mod hostile;
 mod leak;
 mod login;
 mod oracle;

@@ -7,12 +7,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use futures_util::TryStreamExt;
 use sqlx::Executor;
-use tenancy_sqlx::{CopyTable, Error, Scope, TenantDb, TransactionLayer};
+use tenancy_sqlx::{
+    CopyTable, Error, ErrorKind, OutboxEntry, Scope, TenantDb, TransactionLayer, shared_sql,
+};
 use tokio::io::{AsyncRead, ReadBuf};
 use tower::ServiceExt;
 
 use crate::cancel::{Bench, MANY, polls};
 use crate::extract::transaction::app;
+use crate::server::run;
 use crate::statements::*;
 
 const BLOGS: CopyTable = CopyTable::csv("blogs", &["id", "title"]);
@@ -71,7 +74,9 @@ async fn a_scoped_transaction_dropped_after_any_poll_leaves_a_clean_connection()
         tx.commit().await?;
         Ok(vec![a, b])
     };
-    Bench::new().await.sweep(act).await;
+    let mut bench = Bench::new().await;
+    bench.sweep(act).await;
+    bench.check_halves("scoped").await;
 }
 
 #[tokio::test]
@@ -149,7 +154,9 @@ async fn copies_dropped_after_any_poll_leave_no_answer_to_the_next_user() {
         tx.commit().await?;
         Ok(vec![a, b])
     };
-    Bench::new().await.sweep_closing(act).await;
+    let mut bench = Bench::new().await;
+    bench.sweep_closing(act).await;
+    bench.check_halves("copied").await;
 }
 
 #[tokio::test]
@@ -204,4 +211,104 @@ async fn a_request_dropped_after_any_poll_leaves_a_clean_connection_and_no_lost_
         Ok(vec![a])
     };
     bench.sweep(act).await;
+}
+
+#[tokio::test]
+async fn an_append_dropped_after_any_poll_is_there_exactly_when_its_change_is() {
+    let mut bench = Bench::new().await;
+    bench
+        .world
+        .run_as_admin(format!(
+            "CREATE SCHEMA tenancy;
+             CREATE TABLE tenancy.outbox
+                 (id uuid, tenant_id uuid, topic text, key text, payload jsonb);
+             GRANT USAGE ON SCHEMA tenancy TO {login};
+             GRANT INSERT ON tenancy.outbox TO {login}",
+            login = bench.world.login
+        ))
+        .await;
+    let act = async |db: TenantDb, a: i64, b: i64| {
+        let mut tx = db.begin().await?;
+        tx.execute(INSERT).bind(a).bind("appended").await?;
+        tx.append(OutboxEntry::new("created", a.to_string()))
+            .await?;
+        tx.commit().await?;
+        let mut tx = db.begin_scoped(Scope::Path).await?;
+        tx.append(OutboxEntry::new("created", b.to_string()))
+            .await?;
+        sqlx::query("INSERT INTO blogs (id, title) VALUES ($1, 'appended')")
+            .bind(b)
+            .execute(&mut tx)
+            .await?;
+        tx.commit().await?;
+        Ok(vec![a, b])
+    };
+    bench.sweep(act).await;
+    let text = "SELECT count(o.key), count(*) - count(o.key), count(*) - count(b.id)
+        FROM (SELECT id FROM acme.blogs WHERE title = 'appended') b
+        FULL JOIN tenancy.outbox o ON o.key = b.id::text";
+    let (appended, missing, surplus): (i64, i64, i64) = sqlx::query_as(text)
+        .fetch_one(&mut bench.world.admin().await)
+        .await
+        .unwrap();
+    assert!(appended > 0);
+    assert_eq!((missing, surplus), (0, 0));
+}
+
+#[tokio::test]
+async fn shared_and_read_only_transactions_dropped_after_any_poll_leave_a_clean_connection() {
+    let mut bench = Bench::new().await;
+    bench
+        .world
+        .run_as_admin(format!(
+            "CREATE TABLE public.users (id bigint);
+             GRANT INSERT ON public.users TO {}",
+            bench.world.login
+        ))
+        .await;
+    let database = bench.database.clone();
+    let act = async |db: TenantDb, a: i64, _| {
+        let mut tx = db.begin_read_only().await?;
+        tx.query(TITLES).fetch_all().await?;
+        tx.commit().await?;
+        let mut tx = database.shared().begin().await?;
+        tx.execute(shared_sql!("INSERT INTO public.users (id) VALUES ($1)"))
+            .bind(a)
+            .await?;
+        tx.commit().await?;
+        Ok(Vec::new())
+    };
+    bench.sweep(act).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_cut_off_in_a_savepoint_costs_the_whole_transaction() {
+    let mut bench = Bench::new().await;
+    for rolled_back in [true, false] {
+        let mut locker = bench.world.admin().await;
+        let lock = "BEGIN; UPDATE acme.blogs SET title = 'x' WHERE id = 2";
+        run(&mut locker, lock.into()).await;
+        let id = bench.id();
+        let mut tx = bench.db.begin().await.unwrap();
+        tx.execute(INSERT).bind(id).bind("first").await.unwrap();
+        let mut savepoint = tx.begin().await.unwrap();
+        // Prepared without waiting for the lock, so that one poll sends it.
+        let prepared = savepoint.execute(UPDATE).bind(-1_i64).bind("none");
+        prepared.await.unwrap();
+        let statement = async { savepoint.execute(UPDATE).bind(2_i64).bind("cut").await };
+        assert!(polls(1, statement).await.is_none());
+        run(&mut locker, "ROLLBACK".into()).await;
+        if rolled_back {
+            let error = savepoint.rollback().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        } else {
+            drop(savepoint);
+        }
+        let error = tx.commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted);
+        bench.borrow_next().await;
+        let kept = bench.db.query(BLOG).bind(id).fetch_optional().await;
+        assert!(kept.unwrap().is_none());
+    }
+    bench.check().await;
 }
