@@ -61,11 +61,8 @@ pub(super) fn check(sql: &str, side: Side) -> Result<(), Refusal> {
         frames: Vec::new(),
     };
     scan.begin(0);
-    for at in 0..tokens.len() {
-        scan.take(at).map_err(|reason| Refusal {
-            line: tokens[at].1,
-            reason,
-        })?;
+    for (at, &(_, line)) in tokens.iter().enumerate() {
+        scan.take(at).map_err(|reason| Refusal { line, reason })?;
     }
     Ok(())
 }
@@ -204,7 +201,7 @@ impl Scan<'_> {
                      read"
                 ))
             }
-            (Side::Shared, _) => Ok(()),
+            (Side::Shared, _) | (Side::Tenant, "pg_temp") => Ok(()),
             (Side::Tenant, "tenancy") => Err(format!(
                 "{name} is the framework's, and this is run once per tenant: leave it to the \
                  command `tenancy`"
@@ -220,7 +217,6 @@ impl Scan<'_> {
                 "{name} belongs to all tenants, and this is run once per tenant: do it in \
                  migrations/shared"
             )),
-            (Side::Tenant, "pg_temp") => Ok(()),
             (Side::Tenant, schema) => match used {
                 None => Ok(()),
                 Some(Use::Read | Use::Reference) if READABLE.contains(&schema) => Ok(()),
@@ -290,9 +286,10 @@ impl Scan<'_> {
     fn named(&self, keyword: &str, earlier: &str, place: usize, parts: usize) -> Option<Use> {
         let first = place == 1 || place > 1 && self.is(place - 2, ';');
         match keyword {
-            "UPDATE" | "INTO" => Some(Use::Write),
             "TABLE" if first || self.opens(place - 1) || earlier == "AS" => Some(Use::Read),
-            "TABLE" | "TRUNCATE" | "LOCK" | "PARTITION" | "INHERIT" => Some(Use::Write),
+            "UPDATE" | "INTO" | "TABLE" | "TRUNCATE" | "LOCK" | "PARTITION" | "INHERIT" => {
+                Some(Use::Write)
+            }
             "OF" if earlier == "PARTITION" => Some(Use::Write),
             "REFERENCES" => Some(Use::Reference),
             "AS" | "RETURNS" | "SETOF" | "CALL" => Some(Use::Read),
