@@ -11,6 +11,7 @@ mod recorder;
 mod support;
 
 mod append;
+mod live;
 mod migrate;
 mod provision;
 mod purge;
