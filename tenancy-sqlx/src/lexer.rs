@@ -23,6 +23,8 @@ pub(crate) struct Unterminated;
 pub(crate) struct Lexer<'a> {
     sql: &'a str,
     at: usize,
+    /// The line of the place up to which lines were counted.
+    counted: (usize, usize),
 }
 
 impl<'a> Lexer<'a> {
@@ -31,12 +33,16 @@ impl<'a> Lexer<'a> {
             // Editors of some systems put a byte order mark in front.
             sql: sql.strip_prefix('\u{feff}').unwrap_or(sql),
             at: 0,
+            counted: (0, 1),
         }
     }
 
     /// The line of the token that was given last, counted from one.
-    pub(crate) fn line(&self) -> usize {
-        1 + self.sql[..self.at].matches('\n').count()
+    pub(crate) fn line(&mut self) -> usize {
+        let (from, line) = self.counted;
+        let line = line + self.sql[from..self.at].matches('\n').count();
+        self.counted = (self.at, line);
+        line
     }
 
     /// The next token, or `None` at the end.

@@ -5,18 +5,15 @@
     reason = "clippy's exception for tests does not reach their helpers"
 )]
 
-use std::num::NonZeroUsize;
 use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, raw_sql};
-use tenancy_core::{Domain, Slug, TenantContext};
-use tenancy_sqlx::testing::{Statements, TestDatabase};
-use tenancy_sqlx::{
-    Database, Fleet, MigrationSet, Migrations, NewTenant, PoolSettings, Selection, TenantDb,
-};
+use tenancy_core::{Domain, Slug};
+use tenancy_sqlx::testing::TestDatabase;
+use tenancy_sqlx::{Fleet, MigrationSet, Migrations, NewTenant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -134,11 +131,10 @@ async fn fleet(test: &TestDatabase) -> Fleet {
     fleet
 }
 
-async fn tenant(fleet: &Fleet, name: &str) -> TenantContext {
+async fn tenant(fleet: &Fleet, name: &str) {
     let new = NewTenant::new(Slug::parse(name).unwrap())
         .domain(Domain::parse(&format!("{name}.example")).unwrap());
-    let tenant = fleet.create(new, |_| {}).await.unwrap();
-    TenantContext::new(tenant.into(), "test").unwrap()
+    fleet.create(new, |_| {}).await.unwrap();
 }
 
 /// The login of an app that knows no tenants looks in `public`.
@@ -222,27 +218,4 @@ async fn the_notes_of_before_become_those_of_the_first_tenant() {
         after.titles("acme.example").await,
         ["from after", "from before"]
     );
-}
-
-async fn acme(test: &TestDatabase) -> TenantDb {
-    let fleet = fleet(test).await;
-    let acme = tenant(&fleet, "acme").await;
-    fleet
-        .migrate(Selection::all(), NonZeroUsize::MIN, |_| {})
-        .await
-        .unwrap();
-    let database = Database::connect(test.owner_options(), PoolSettings::default())
-        .await
-        .unwrap();
-    database.tenant(&acme)
-}
-
-#[tokio::test]
-async fn every_statement_fits_the_tables() {
-    let test = TestDatabase::new().await;
-    let checked = Statements::in_crate(env!("CARGO_MANIFEST_DIR"))
-        .check(&acme(&test).await)
-        .await
-        .unwrap();
-    assert_eq!(checked.statements(), 1);
 }

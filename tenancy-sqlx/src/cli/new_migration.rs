@@ -86,8 +86,8 @@ fn write(dir: &Path, scope: &str, name: &str) -> io::Result<(i64, PathBuf)> {
     }
     let folder = dir.join(scope);
     fs::create_dir_all(&folder)?;
-    let version = next(&folder)?;
-    let file = folder.join(format!("{version}_{name}.sql"));
+    let (version, width) = next(&folder)?;
+    let file = folder.join(format!("{version:0width$}_{name}.sql"));
     // An existing file is somebody's work, whoever was faster.
     let mut new = OpenOptions::new()
         .write(true)
@@ -97,19 +97,23 @@ fn write(dir: &Path, scope: &str, name: &str) -> io::Result<(i64, PathBuf)> {
     Ok((version, file))
 }
 
-/// One more than the highest number there is.
-fn next(folder: &Path) -> io::Result<i64> {
-    let mut highest = 0;
+/// One more than the highest number there is, and how many digits that one has.
+fn next(folder: &Path) -> io::Result<(i64, usize)> {
+    let (mut highest, mut width) = (0, 1);
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
         let version = name.to_str().and_then(|name| name.split_once('_'));
-        if let Some(version) = version.and_then(|(version, _)| version.parse::<i64>().ok()) {
-            highest = highest.max(version);
+        let Some((digits, _)) = version else { continue };
+        if let Ok(version) = digits.parse::<i64>()
+            && version > highest
+        {
+            (highest, width) = (version, digits.len());
         }
     }
-    highest
+    let next = highest
         .checked_add(1)
-        .ok_or_else(|| io::Error::other("the highest number is taken: rename that file"))
+        .ok_or_else(|| io::Error::other("the highest number is taken: rename that file"))?;
+    Ok((next, width))
 }
 
 fn header(scope: &str, version: i64, name: &str) -> String {
@@ -146,6 +150,9 @@ mod tests {
         );
         let set = MigrationSet::read(dir.path().join("tenant")).unwrap();
         assert_eq!(set.versions(), [1, 41, 42]);
+        fs::write(dir.path().join("tenant/0099_wide.sql"), "SELECT 1").unwrap();
+        let (_, wide) = write(dir.path(), "tenant", "wider").unwrap();
+        assert!(wide.ends_with("tenant/0100_wider.sql"), "{wide:?}");
 
         assert_eq!(write(dir.path(), "shared", "plans").unwrap().0, 1);
         let error = write(&dir.path().join("nowhere"), "shared", "plans").unwrap_err();

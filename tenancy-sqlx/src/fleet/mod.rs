@@ -74,12 +74,13 @@ impl Fleet {
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
     /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden) when the server does not let us in,
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when it is older than
-    /// PostgreSQL 15.
+    /// PostgreSQL 15, or when a migration names a schema that is not its side's.
     pub async fn connect(
         owner: PgConnectOptions,
         app_login: Option<String>,
         migrations: Migrations,
     ) -> Result<Self, Error> {
+        migrations.check()?;
         let fleet = Self {
             owner,
             app_login: app_login.map(Arc::from),

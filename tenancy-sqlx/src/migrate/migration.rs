@@ -6,10 +6,12 @@ use std::fmt;
 use sha2::{Digest, Sha384};
 
 /// One numbered step from a schema to the next.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Migration {
     version: i64,
     name: Cow<'static, str>,
+    /// How its file is called, when it was read from one.
+    file: Option<String>,
     sql: Cow<'static, str>,
     checksum: Cow<'static, [u8]>,
     down: Option<Cow<'static, str>>,
@@ -26,6 +28,7 @@ impl Migration {
         Self {
             version,
             name: name.into(),
+            file: None,
             // The digest sqlx takes, so that embedding and reading a folder agree.
             checksum: Sha384::digest(sql.as_bytes()).to_vec().into(),
             sql,
@@ -50,9 +53,25 @@ impl Migration {
         &self.name
     }
 
-    /// Its number and name, as its file is called.
+    /// What its file is called; of one that was not read from a file, its number and name.
     pub fn file_name(&self) -> String {
-        format!("{}_{}.sql", self.version, self.name)
+        match &self.file {
+            Some(file) => file.clone(),
+            None => format!("{}_{}.sql", self.version, self.name),
+        }
+    }
+
+    pub(super) fn down_file_name(&self) -> String {
+        let up = self.file_name();
+        match up.strip_suffix(".up.sql") {
+            Some(stem) => format!("{stem}.down.sql"),
+            None => up,
+        }
+    }
+
+    pub(super) fn in_file(self, file: String) -> Self {
+        let file = Some(file);
+        Self { file, ..self }
     }
 
     /// What it does.
@@ -70,6 +89,18 @@ impl Migration {
         &self.checksum
     }
 }
+
+/// The same step, whatever its file is called.
+impl PartialEq for Migration {
+    fn eq(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.name == other.name
+            && self.sql == other.sql
+            && self.down == other.down
+    }
+}
+
+impl Eq for Migration {}
 
 impl fmt::Debug for Migration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ mod migration;
 mod set;
 
 mod check;
+mod names;
 
 pub(crate) mod failure;
 pub(crate) mod ledger;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use sqlx::migrate::{MigrationType, Migrator};
 
-use super::check::check;
+use super::check::{self, Refusal};
 use super::migration::Migration;
+use super::names::{self, Side};
 use crate::error::{Error, ErrorKind};
 
 /// Migrations with unique versions, in order, none of which touches the transaction, the path or
@@ -66,26 +67,31 @@ impl MigrationSet {
                     ),
                 ));
             }
-            for sql in [Some(migration.sql()), migration.down()]
-                .into_iter()
-                .flatten()
-            {
-                check(sql).map_err(|refusal| {
+        }
+        let set = Self {
+            migrations: migrations.into(),
+        };
+        set.each_text(check::check)?;
+        Ok(set)
+    }
+
+    /// Refuses the first text that `check` refuses, up or down.
+    fn each_text(&self, check: impl Fn(&str) -> Result<(), Refusal>) -> Result<(), Error> {
+        for migration in self {
+            let up = (migration.file_name(), migration.sql());
+            let down = migration
+                .down()
+                .map(|sql| (migration.down_file_name(), sql));
+            for (file, sql) in std::iter::once(up).chain(down) {
+                check(sql).map_err(|Refusal { line, reason }| {
                     Error::new(
                         ErrorKind::Configuration,
-                        format!(
-                            "migration {}, line {}: {}",
-                            migration.file_name(),
-                            refusal.line,
-                            refusal.reason
-                        ),
+                        format!("migration {file}, line {line}: {reason}"),
                     )
                 })?;
             }
         }
-        Ok(Self {
-            migrations: migrations.into(),
-        })
+        Ok(())
     }
 
     /// Takes the migrations that `sqlx::migrate!` embedded.
@@ -98,10 +104,12 @@ impl MigrationSet {
         for migration in migrator.iter() {
             let name = migration.description.replace(' ', "_");
             if migration.no_tx {
-                return Err(refuse_without_transaction(migration.version, &name));
+                let file = format!("{}_{name}.sql", migration.version);
+                return Err(refuse_without_transaction(&file));
             }
             let sql = migration.sql.as_str().to_owned();
-            parts.add(migration.version, name, migration.migration_type, sql)?;
+            let up = Migration::new(migration.version, name, sql);
+            parts.add(up, migration.migration_type)?;
         }
         parts.into_set()
     }
@@ -142,9 +150,10 @@ impl MigrationSet {
             })?;
             let sql = std::fs::read_to_string(&path).map_err(|error| unreadable(error, &path))?;
             if sql.starts_with("-- no-transaction") {
-                return Err(refuse_without_transaction(version, name));
+                return Err(refuse_without_transaction(&file));
             }
-            parts.add(version, name.to_owned(), kind, sql)?;
+            let read = Migration::new(version, name.to_owned(), sql);
+            parts.add(read.in_file(file.into_owned()), kind)?;
         }
         parts.into_set()
     }
@@ -200,7 +209,8 @@ impl Migrations {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when neither is there, and those of [`MigrationSet::read`].
+    /// [`ErrorKind::Configuration`] when neither is there, when a file names a schema that is not
+    /// its side's, and those of [`MigrationSet::read`].
     ///
     /// # Example
     ///
@@ -229,10 +239,21 @@ impl Migrations {
                 Ok(MigrationSet::default())
             }
         };
-        Ok(Self {
+        let migrations = Self {
             shared: read(&shared)?,
             tenant: read(&tenant)?,
-        })
+        };
+        migrations.check()?;
+        Ok(migrations)
+    }
+
+    /// Refuses what names a schema that is not its side's.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let sides = [(&self.shared, Side::Shared), (&self.tenant, Side::Tenant)];
+        for (set, side) in sides {
+            set.each_text(|sql| names::check(sql, side))?;
+        }
+        Ok(())
     }
 }
 
@@ -244,16 +265,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(
-        &mut self,
-        version: i64,
-        name: String,
-        kind: MigrationType,
-        sql: String,
-    ) -> Result<(), Error> {
+    fn add(&mut self, read: Migration, kind: MigrationType) -> Result<(), Error> {
+        let version = read.version();
         if kind.is_up_migration() {
-            self.ups.push(Migration::new(version, name, sql));
-        } else if self.downs.insert(version, sql).is_some() {
+            self.ups.push(read);
+        } else if self.downs.insert(version, read.sql().to_owned()).is_some() {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 format!("migration {version} has two down files: keep one"),
@@ -278,12 +294,12 @@ impl Parts {
     }
 }
 
-fn refuse_without_transaction(version: i64, name: &str) -> Error {
+fn refuse_without_transaction(file: &str) -> Error {
     Error::new(
         ErrorKind::Configuration,
         format!(
-            "migration {version}_{name}.sql asks to run without a transaction: it could stop \
-             half way, so remove that line"
+            "migration {file} asks to run without a transaction: it could stop half way, so \
+             remove that line"
         ),
     )
 }
@@ -343,6 +359,18 @@ mod tests {
         std::fs::write(folder.path().join("7_bad.sql"), "SELECT 1;\nCOMMIT;").unwrap();
         let error = MigrationSet::read(folder.path()).unwrap_err();
         assert!(error.to_string().contains("7_bad.sql, line 2"), "{error}");
+
+        std::fs::rename(
+            folder.path().join("7_bad.sql"),
+            folder.path().join("0007_bad.up.sql"),
+        )
+        .unwrap();
+        let error = MigrationSet::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains(" 0007_bad.up.sql"), "{error}");
+        std::fs::write(folder.path().join("0007_bad.up.sql"), "SELECT 1").unwrap();
+        std::fs::write(folder.path().join("0007_bad.down.sql"), "COMMIT").unwrap();
+        let error = MigrationSet::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains(" 0007_bad.down.sql"), "{error}");
 
         std::fs::write(folder.path().join("7_bad.sql"), "-- no-transaction\n").unwrap();
         assert!(MigrationSet::read(folder.path()).is_err());

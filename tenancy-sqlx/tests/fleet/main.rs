@@ -11,6 +11,7 @@ mod recorder;
 mod support;
 
 mod append;
+mod live;
 mod migrate;
 mod provision;
 mod purge;
@@ -18,4 +19,5 @@ mod rename;
 mod reuse;
 mod store;
 mod suspension;
+mod types;
 mod validator;

@@ -169,7 +169,7 @@ static SLUG: std::sync::LazyLock<tenancy_core::Slug> = std::sync::LazyLock::new(
 async fn whatever_outside_depends_on_the_schema_is_named_and_nothing_is_dropped() {
     const ENTRIES: &str = "CREATE TABLE entries (
         id int PRIMARY KEY, note text DEFAULT 'x', kind text CHECK (kind <> ''));
-        CREATE SEQUENCE numbers; CREATE TYPE mood AS ENUM ('good');
+        CREATE SEQUENCE numbers; DO $$ BEGIN CREATE TYPE mood AS ENUM ('good'); END $$;
         CREATE VIEW own AS SELECT id FROM entries; CREATE INDEX ON entries (note);
         CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS 'SELECT $1 * 2';
         CREATE TABLE parts (id int, user_id bigint REFERENCES public.users) PARTITION BY LIST (id);

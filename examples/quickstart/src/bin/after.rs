@@ -10,11 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::{FromRow, postgres::PgPoolOptions};
 use tenancy_axum::Routes;
 use tenancy_core::{CachedStore, ExactDomain, Resolver};
-use tenancy_sqlx::{Database, PgTenantStore, Scope, ScopedTx, TenantDb, login, tenant_sql};
+use tenancy_sqlx::{Database, PgTenantStore, ScopedDb, ScopedTx, login};
 
 #[derive(Clone, FromRef)]
 struct App {
@@ -84,33 +83,33 @@ async fn about(State(limits): State<Limits>) -> String {
     format!("notes, {} to a page", limits.page)
 }
 
-async fn list(db: TenantDb, State(limits): State<Limits>) -> Answer<Json<Vec<Note>>> {
-    let notes = newest(&mut db.begin_scoped(Scope::Path).await?, limits.page).await?;
+async fn list(db: ScopedDb, State(limits): State<Limits>) -> Answer<Json<Vec<Note>>> {
+    let notes = newest(&db, limits.page).await?;
     Ok(Json(notes))
 }
 
-async fn read(db: TenantDb, Path(id): Path<i64>) -> Answer<Json<Note>> {
-    let mut connection = db.begin_scoped(Scope::Path).await?;
+async fn read(db: ScopedDb, Path(id): Path<i64>) -> Answer<Json<Note>> {
+    let mut connection = db.begin().await?;
     Ok(Json(find(&mut connection, id).await?))
 }
 
-async fn create(db: TenantDb, Json(new): Json<NewNote>) -> Answer<Response> {
-    let mut tx = db.begin_scoped(Scope::Path).await?;
+async fn create(db: ScopedDb, Json(new): Json<NewNote>) -> Answer<Response> {
+    let mut tx = db.begin().await?;
     let id = insert(&mut tx, &new).await?;
     let note = find(&mut tx, id).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(note)).into_response())
 }
 
-async fn remove(db: TenantDb, Path(id): Path<i64>) -> Answer<StatusCode> {
-    let delete = db.execute(tenant_sql!("DELETE FROM notes WHERE id = $1"));
-    match delete.bind(id).await? {
+async fn remove(db: ScopedDb, Path(id): Path<i64>) -> Answer<StatusCode> {
+    let delete = sqlx::query("DELETE FROM notes WHERE id = $1").bind(id);
+    match delete.execute(&db).await?.rows_affected() {
         0 => Ok(StatusCode::NOT_FOUND),
         _ => Ok(StatusCode::NO_CONTENT),
     }
 }
 
-async fn newest(db: &mut ScopedTx<'_>, limit: i64) -> Result<Vec<Note>, sqlx::Error> {
+async fn newest(db: &ScopedDb, limit: i64) -> Result<Vec<Note>, sqlx::Error> {
     sqlx::query_as("SELECT id, title, body FROM notes ORDER BY id DESC LIMIT $1")
         .bind(limit)
         .fetch_all(db)
@@ -145,9 +144,15 @@ async fn log(connection: &mut ScopedTx<'_>, note: i64, what: &str) -> Result<(),
 
 struct Failure(sqlx::Error);
 
-impl<E: Into<sqlx::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.into())
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl From<tenancy_sqlx::Error> for Failure {
+    fn from(error: tenancy_sqlx::Error) -> Self {
+        sqlx::Error::from(error).into()
     }
 }
 

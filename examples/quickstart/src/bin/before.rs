@@ -137,9 +137,9 @@ async fn log(connection: &mut PgConnection, note: i64, what: &str) -> Result<(),
 
 struct Failure(sqlx::Error);
 
-impl<E: Into<sqlx::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.into())
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self(error)
     }
 }
 
