@@ -54,7 +54,7 @@ const CLOSED: &[(&str, &str)] = &[
     ),
     (
         "public",
-        "it is not the tenant's: use a `SharedTx` and `shared_sql!`",
+        "it is not the tenant's: use `Database::shared` and `shared_sql!`",
     ),
 ];
 
@@ -117,7 +117,7 @@ pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
         if name == "shared" && is_target(&tokens[..place]) {
             return Err(refused(
                 "writing in schema shared",
-                "tenants only read there: use a `SharedTx` and `shared_sql!`",
+                "tenants only read there: use `Database::shared` and `shared_sql!`",
             ));
         }
     }

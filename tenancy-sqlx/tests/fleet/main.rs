@@ -13,6 +13,7 @@ mod support;
 mod append;
 mod live;
 mod migrate;
+mod names;
 mod provision;
 mod purge;
 mod rename;
