@@ -112,3 +112,56 @@ async fn an_empty_path_is_taken_back_for_the_version_before() {
         assert_eq!(path(&mut old).await, "\"$user\", public");
     }
 }
+
+#[tokio::test]
+async fn rows_move_to_their_tenant_with_their_types_and_without_their_triggers() {
+    const TASKS: &str = "CREATE TABLE tasks (id int, status shared.task_status NOT NULL);
+        CREATE TABLE activity (task int);
+        CREATE FUNCTION note_activity() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO activity VALUES (NEW.id); RETURN NEW; END $$;
+        ALTER FUNCTION note_activity() SET search_path FROM CURRENT;
+        CREATE TRIGGER activity AFTER INSERT ON tasks
+            FOR EACH ROW EXECUTE FUNCTION note_activity()";
+    let test = TestDatabase::new().await;
+    let mut owner = test.owner_options().connect().await.unwrap();
+    run(
+        &mut owner,
+        "SET search_path = public;
+         CREATE TABLE plans (name text); INSERT INTO plans VALUES ('free');
+         CREATE TYPE task_status AS ENUM ('open', 'done');
+         CREATE TABLE tasks (id int, status task_status); INSERT INTO tasks VALUES (1, 'done');
+         CREATE TABLE activity (task int); INSERT INTO activity VALUES (1)",
+    )
+    .await;
+    let shared = set([
+        "CREATE TYPE shared.task_status AS ENUM ('open', 'done')",
+        "ALTER TABLE plans SET SCHEMA shared; GRANT SELECT ON shared.plans TO tenancy_app",
+    ]);
+    let fleet = unprepared(&test, shared, set([TASKS])).await;
+    fleet.prepare().await.unwrap();
+    let database = Database::connect(test.app_options(), PoolSettings::default())
+        .await
+        .unwrap();
+    let acme = tenant(&fleet, &database, "acme").await;
+    run(
+        &mut owner,
+        "BEGIN;
+         ALTER TABLE acme.tasks DISABLE TRIGGER USER;
+         INSERT INTO acme.tasks SELECT id, status::text::shared.task_status FROM public.tasks;
+         INSERT INTO acme.activity SELECT task FROM public.activity;
+         ALTER TABLE acme.tasks ENABLE TRIGGER USER;
+         COMMIT",
+    )
+    .await;
+    let all = tenant_sql!(
+        "SELECT t.id, t.status::text, p.name FROM tasks t JOIN activity a ON a.task = t.id
+         CROSS JOIN shared.plans p"
+    );
+    let all: Vec<(i32, String, String)> = acme.query_as(all).fetch_all().await.unwrap();
+    assert_eq!(all, [(1, "done".to_owned(), "free".to_owned())]);
+    let mut superuser = test.superuser().await;
+    run(&mut superuser, "CREATE EXTENSION pg_trgm SCHEMA extensions").await;
+    let alike = tenant_sql!("SELECT count(*) FROM tasks WHERE extensions.similarity('a', 'a') = 1");
+    let alike: i64 = acme.query_scalar(alike).fetch_one().await.unwrap();
+    assert_eq!(alike, 1);
+}
