@@ -78,6 +78,26 @@ impl Side {
         }
     }
 
+    /// Whether the types of a schema are the same for whoever sends the statement.
+    ///
+    /// A tenant's own are not: their oids differ between tenants, so what is prepared for one would
+    /// not fit another.
+    pub(crate) fn has_types_in(self, schema: &str) -> bool {
+        schema == SHARED || (self == Self::Shared && schema == PUBLIC)
+    }
+
+    /// The way out for a type that may not be named.
+    pub(crate) fn type_help(self) -> &'static str {
+        match self {
+            Self::Tenant => {
+                "use text with a CHECK, shared.x for a type of the app, or extensions.x for one of an extension"
+            }
+            Self::Shared => {
+                "write public.x or shared.x for a type of the app, or extensions.x for one of an extension"
+            }
+        }
+    }
+
     /// Whose table a qualified name is.
     pub(crate) fn table(self, schema: &str, table: &str, purpose: Use) -> Result<Owner, Why> {
         match (self, schema, purpose) {

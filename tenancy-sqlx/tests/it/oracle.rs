@@ -118,6 +118,7 @@ impl Stage {
             setup += &tables(schema);
             setup += &rows(schema);
         }
+        setup += "CREATE TYPE shared.mood AS ENUM ('low', 'high');";
         // It would hide a table that lost its schema.
         setup += "SET search_path TO '';";
         run(&mut connection, setup).await;

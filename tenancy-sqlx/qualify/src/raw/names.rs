@@ -32,7 +32,8 @@ impl Raw<'_, '_> {
             return self.refuse(at, "a dot stands before no name", "write the name");
         }
         match schema.as_str() {
-            EXTENSIONS | CATALOG if self.types.contains(&at) => Ok(()),
+            // It was judged where a type is expected.
+            _ if self.types.contains(&at) => Ok(()),
             EXTENSIONS | CATALOG if is_operator => Ok(()),
             _ if relation.is_some() => {
                 match relation {

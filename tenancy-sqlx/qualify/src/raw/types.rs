@@ -43,7 +43,7 @@ impl Raw<'_, '_> {
         let listed = match name.as_str() {
             CATALOG => allow::type_name(&inner),
             EXTENSIONS => self.allowed.type_name(&inner),
-            _ => false,
+            schema => self.side.has_types_in(schema) && second.is_some(),
         };
         if !listed && name == EXTENSIONS {
             return self.refuse(
@@ -89,7 +89,7 @@ impl Raw<'_, '_> {
         self.refuse(
             at,
             format!("type {name} is not one of PostgreSQL's own"),
-            "use text with a CHECK, or extensions.x for the type of an extension",
+            self.side.type_help(),
         )
     }
 

@@ -7,10 +7,8 @@ use crate::allow;
 use crate::names::{CATALOG, EXTENSIONS};
 
 impl Walk<'_, '_> {
-    /// Accepts PostgreSQL's own types that do not look up objects, and those of extensions.
-    ///
-    /// A type of the tenant's schema is refused: its oid differs between tenants, so a prepared
-    /// statement of one would not fit another.
+    /// Accepts PostgreSQL's own types that do not look up objects, those of extensions, and those
+    /// that the app makes for all tenants.
     pub(super) fn data_type(&self, data_type: &DataType, near: &impl Spanned) -> Walked {
         match data_type {
             DataType::Character(_)
@@ -68,6 +66,7 @@ impl Walk<'_, '_> {
                     {
                         Ok(())
                     }
+                    [schema, _] if self.source.side.has_types_in(&name_of(schema)) => Ok(()),
                     [.., ident] if allow::is_object_type(&name_of(ident)) => {
                         self.object_type(name, &name_of(ident))
                     }
@@ -82,7 +81,7 @@ impl Walk<'_, '_> {
                     _ => self.refuse(
                         name,
                         format!("type {name} is not one of PostgreSQL's own"),
-                        "use text with a CHECK, or extensions.x for the type of an extension",
+                        self.source.side.type_help(),
                     ),
                 }
             }

@@ -1080,3 +1080,14 @@ SELECT b.id FROM tenant.blogs b JOIN tenant.authors a ON b.tags && ARRAY['a', 'b
 -- raw
 SELECT trim(TRAILING FROM b.title) FROM tenant.blogs b ORDER BY 1
 ;;
+-- type of the app
+SELECT b.id, 'high'::shared.mood > CAST('low' AS shared.mood), ARRAY['low']::shared.mood[] FROM blogs b ORDER BY 1
+;;
+-- raw: type of the app
+-- raw
+SELECT b.id, 'high'::shared.mood > CAST('low' AS shared.mood) FROM tenant.blogs b ORDER BY 1
+;;
+-- shared: types of the app
+-- shared
+SELECT u.id, 'a'::public.kind FROM public.users u ORDER BY 1
+;;

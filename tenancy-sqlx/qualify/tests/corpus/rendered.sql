@@ -1291,3 +1291,15 @@ SELECT b.id FROM "t1".blogs b JOIN "t1".authors a ON b.tags && ARRAY['a', 'b'] A
 -- Read [blogs] 0
 SELECT trim(TRAILING FROM b.title) FROM "t1".blogs b ORDER BY 1
 ;;
+-- type of the app
+-- Read [blogs] 0
+SELECT b.id, 'high'::shared.mood > CAST('low' AS shared.mood), ARRAY['low']::shared.mood[] FROM "t1".blogs b ORDER BY 1
+;;
+-- raw: type of the app
+-- Read [blogs] 0
+SELECT b.id, 'high'::shared.mood > CAST('low' AS shared.mood) FROM "t1".blogs b ORDER BY 1
+;;
+-- shared: types of the app
+-- Read [public.users] 0
+SELECT u.id, 'a'::public.kind FROM public.users u ORDER BY 1
+;;
