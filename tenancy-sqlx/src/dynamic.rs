@@ -10,7 +10,7 @@ use sqlx::{Arguments, Encode, Type};
 use tenancy_core::SchemaName;
 use tenancy_qualify::{Allowed, Kind as Checked, Statement};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Place};
 use crate::sql::{Kind, Read, Write};
 use crate::statement::{AnyStatement, Form, TenantStatement, sealed};
 
@@ -207,6 +207,10 @@ impl AnyStatement for Statement {
 
     fn parameters(&self) -> u16 {
         Self::parameters(self)
+    }
+
+    fn place(&self) -> Option<Place> {
+        None
     }
 }
 

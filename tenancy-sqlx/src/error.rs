@@ -12,8 +12,12 @@ use tenancy_core::{IntoProblem, Problem, ProblemCode};
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
+    place: Option<Place>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
+
+/// Where a statement is written: its file and line.
+pub(crate) type Place = (&'static str, u32);
 
 /// The sort of a failure; new kinds may be added, so match with a wildcard arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,6 +58,7 @@ impl Error {
         Self {
             kind,
             message: message.into(),
+            place: None,
             source: None,
         }
     }
@@ -73,6 +78,18 @@ impl Error {
     pub fn while_doing(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message).into();
         self
+    }
+
+    /// Notes where the statement is written that failed.
+    pub(crate) fn of_statement(mut self, place: Option<Place>) -> Self {
+        self.place = self.place.or(place);
+        self
+    }
+
+    /// The source file and line of the statement that failed, when it was one of `tenant_sql!` or
+    /// `shared_sql!`; shown by `Debug`, and so by logs.
+    pub fn statement(&self) -> Option<(&'static str, u32)> {
+        self.place
     }
 
     /// The sort of failure.
@@ -135,6 +152,7 @@ impl From<sqlx::Error> for Error {
         Self {
             kind,
             message,
+            place: None,
             source: Some(Box::new(error)),
         }
     }
@@ -211,6 +229,7 @@ impl From<tenancy_core::Error> for Error {
         Self {
             kind: ErrorKind::Core(error.kind()),
             message: error.to_string().into(),
+            place: None,
             source: Some(Box::new(error)),
         }
     }
@@ -250,6 +269,9 @@ impl fmt::Debug for Error {
         let mut out = f.debug_struct("Error");
         out.field("kind", &self.kind)
             .field("message", &self.message);
+        if let Some((file, line)) = self.place {
+            out.field("statement", &format_args!("{file}:{line}"));
+        }
         if let Some(source) = &self.source {
             out.field("source", source);
         }

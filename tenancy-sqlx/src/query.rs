@@ -283,7 +283,7 @@ impl<'a> Call<'a> {
             Err(error) => Err(error),
         };
         self.tell(started, result.as_ref().err());
-        result.map_err(|error| self.target.source().named(error))
+        result.map_err(|error| self.named(error))
     }
 
     /// Sends the rows to `rows` one by one, to the end or to the first error.
@@ -302,10 +302,16 @@ impl<'a> Call<'a> {
         };
         self.tell(started, done.as_ref().err());
         if let Err(error) = done {
-            let error = self.target.source().named(error);
+            let error = self.named(error);
             // Whoever no longer listens does not want to know.
             let _ = rows.send(Err(error)).await;
         }
+    }
+
+    /// Says whose rows it was about, and where the statement is written.
+    fn named(&self, error: Error) -> Error {
+        let place = self.about.place();
+        self.target.source().named(error).of_statement(place)
     }
 
     fn tell(&self, started: Instant, error: Option<&Error>) {

@@ -5,7 +5,7 @@ use std::fmt;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tenancy_core::SchemaName;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Place};
 use crate::source::Source;
 use crate::sql::{Kind, Read, SharedSql, TenantSql, Write};
 
@@ -58,6 +58,8 @@ pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn id(&self) -> u64;
     fn tables(&self) -> String;
     fn parameters(&self) -> u16;
+    /// Where it is written, if that is one place.
+    fn place(&self) -> Option<Place>;
 }
 
 impl<K: Kind> AnyStatement for TenantSql<K> {
@@ -75,6 +77,10 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
 
     fn parameters(&self) -> u16 {
         Self::parameters(self)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some((self.file(), self.line()))
     }
 }
 
@@ -97,6 +103,7 @@ pub(crate) struct Shared {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    place: Place,
 }
 
 /// A statement as the server gets it.
@@ -166,6 +173,16 @@ impl About {
         }
     }
 
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Tenant(statement) => statement.place(),
+            Self::Shared(statement) => Some(statement.place),
+            #[cfg(feature = "dynamic")]
+            Self::Composed(statement) => AnyStatement::place(&**statement),
+            Self::Refused => None,
+        }
+    }
+
     pub(crate) fn tables(&self) -> String {
         match self {
             Self::Tenant(statement) => statement.tables(),
@@ -217,6 +234,7 @@ pub(crate) mod sealed {
                 id: self.id(),
                 tables: self.tables(),
                 parameters: self.parameters(),
+                place: (self.file(), self.line()),
             };
             Erased::with(Form::Shared(shared), PgArguments::default())
         }

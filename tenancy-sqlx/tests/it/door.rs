@@ -1,7 +1,7 @@
 //! Statements and transactions: values in, rows out, errors by kind.
 
 use sqlx::{FromRow, Row};
-use tenancy_sqlx::{Error, ErrorKind, TenantDb};
+use tenancy_sqlx::{DynSql, Error, ErrorKind, TenantDb, shared_sql, tenant_sql};
 
 use crate::server::{SEEDED, World};
 use crate::statements::*;
@@ -336,4 +336,26 @@ fn every_future_can_move_between_threads() {
         tx.execute(DELETE).bind(1_i64).await?;
         tx.commit().await
     });
+}
+
+#[tokio::test]
+async fn an_error_knows_where_its_statement_is_written() {
+    let world = World::new().await;
+    let database = world.database(1).await;
+    let db = world.tenant(&database, "acme");
+    let (statement, line) = (tenant_sql!("SELECT missing FROM blogs"), line!());
+    let error = db.query(statement).fetch_all().await.unwrap_err();
+    assert_eq!(error.statement(), Some((file!(), line)));
+    assert!(format!("{error:?}").contains(&format!("{}:{line}", file!())));
+    let shared = shared_sql!("SELECT id FROM public.missing");
+    let error = database.shared().query(shared).fetch_all().await;
+    assert_eq!(
+        error.unwrap_err().statement(),
+        Some((file!(), shared.line()))
+    );
+    let error = db
+        .query(DynSql::new("SELECT missing FROM blogs"))
+        .fetch_all()
+        .await;
+    assert_eq!(error.unwrap_err().statement(), None);
 }
