@@ -15,7 +15,7 @@ const GARBAGE: [(&str, &str); 9] = [
     ),
     (
         "a setting",
-        "PERFORM set_config('statement_timeout', '1', false);",
+        "PERFORM set_config('statement_timeout', '54321', false);",
     ),
     ("a role", "SET SESSION ROLE postgres_is_not_granted;"),
     ("a lock", "PERFORM pg_advisory_lock(42);"),
