@@ -31,7 +31,8 @@ impl Level<'static> {
 impl Level<'_> {
     /// Makes a savepoint; it is part of this level until it ends.
     pub(crate) async fn begin(&mut self) -> Result<Level<'_>, Error> {
-        let level = self.save().await?;
+        let saved = self.save().await;
+        let level = saved.map_err(|fault| self.named(fault.into()))?;
         Ok(Level {
             hold: Hold::Borrowed(self),
             depth: level,
@@ -46,9 +47,9 @@ impl Level<'_> {
                 self.deref_mut().commit().await
             }
             level => {
-                self.release(level).await?;
-                self.ended = true;
-                Ok(())
+                let released = self.release(level).await;
+                self.ended = released.is_ok();
+                released.map_err(|fault| self.named(fault.into()))
             }
         }
     }

@@ -280,40 +280,38 @@ impl Open {
         }
         self.left = None;
         self.health = Health::CutOff;
-        let message =
-            format!("ROLLBACK TO SAVEPOINT tenancy_{level}; RELEASE SAVEPOINT tenancy_{level}");
-        let done = self
-            .connection()
-            .execute(sqlx::raw_sql(AssertSqlSafe(message)))
-            .await;
-        self.end(done)?;
+        self.step(format!(
+            "ROLLBACK TO SAVEPOINT tenancy_{level}; RELEASE SAVEPOINT tenancy_{level}"
+        ))
+        .await?;
         self.levels = level - 1;
         self.repeatable = false;
         Ok(())
     }
 
     /// Makes a savepoint and gives its level.
-    pub(crate) async fn save(&mut self) -> Result<u32, Error> {
-        let level = match self.start().await {
-            Ok(_) => self.levels + 1,
-            Err(fault) => return Err(self.named(fault.into())),
-        };
-        let message = AssertSqlSafe(format!("SAVEPOINT tenancy_{level}"));
-        let done = self.connection().execute(sqlx::raw_sql(message)).await;
-        self.end(done).map_err(|fault| self.named(fault.into()))?;
+    pub(super) async fn save(&mut self) -> Result<u32, Fault> {
+        self.start().await?;
+        let level = self.levels + 1;
+        self.step(format!("SAVEPOINT tenancy_{level}")).await?;
         self.levels = level;
         Ok(level)
     }
 
-    pub(super) async fn release(&mut self, level: u32) -> Result<(), Error> {
-        if let Err(fault) = self.start().await {
-            return Err(self.named(fault.into()));
-        }
-        let message = AssertSqlSafe(format!("RELEASE SAVEPOINT tenancy_{level}"));
-        let done = self.connection().execute(sqlx::raw_sql(message)).await;
-        self.end(done).map_err(|fault| self.named(fault.into()))?;
+    /// Keeps what was done since a savepoint, and forgets the savepoint.
+    pub(super) async fn release(&mut self, level: u32) -> Result<(), Fault> {
+        self.start().await?;
+        self.step(format!("RELEASE SAVEPOINT tenancy_{level}"))
+            .await?;
         self.levels = level - 1;
         Ok(())
+    }
+
+    /// Runs a message of our own within the transaction, which counts as cut off until it ends.
+    async fn step(&mut self, message: String) -> Result<(), Fault> {
+        let message = sqlx::raw_sql(AssertSqlSafe(message));
+        let done = self.connection().execute(message).await;
+        self.end(done).map(drop)
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), Error> {
