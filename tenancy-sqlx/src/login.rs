@@ -22,25 +22,19 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
          pg_catalog.quote_ident(session_user), \
          pg_catalog.quote_ident(pg_catalog.current_database()), \
          pg_catalog.current_setting('is_superuser'), \
-         pg_catalog.current_setting('standard_conforming_strings'); {}",
-        search_path::LOGIN_PATH
+         pg_catalog.current_setting('standard_conforming_strings'), {}",
+        search_path::CURRENT
     );
-    let rows = sqlx::raw_sql(AssertSqlSafe(question))
-        .fetch_all(connection)
+    let about = sqlx::raw_sql(AssertSqlSafe(question))
+        .fetch_one(connection)
         .await?;
-    let [about, path] = rows.as_slice() else {
-        return Err(Error::new(
-            ErrorKind::Internal,
-            "the server did not answer two questions with two rows",
-        ));
-    };
     let version: String = about.try_get(0)?;
     let version_name: String = about.try_get(1)?;
     let login: String = about.try_get(2)?;
     let database: String = about.try_get(3)?;
     let superuser: String = about.try_get(4)?;
     let strings: String = about.try_get(5)?;
-    let path: String = path.try_get(0)?;
+    let path: String = about.try_get(6)?;
 
     if version.parse().unwrap_or(0) < OLDEST_SERVER {
         return Err(Error::new(
@@ -99,13 +93,11 @@ const LIMITS: [(&str, &str); 3] = [
 /// it is too old, [`ErrorKind::Forbidden`] when the login may not change itself.
 pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
     let mut connection = transaction::open(options).await?;
-    let path: String = sqlx::query_scalar(search_path::LOGIN_PATH)
-        .fetch_one(&mut connection)
-        .await?;
-    let (login, database): (String, String) = sqlx::query_as(
-        "SELECT pg_catalog.quote_ident(session_user), \
-         pg_catalog.quote_ident(pg_catalog.current_database())",
-    )
+    let (path, login, database): (String, String, String) = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {}, pg_catalog.quote_ident(session_user), \
+             pg_catalog.quote_ident(pg_catalog.current_database())",
+        search_path::CURRENT
+    )))
     .fetch_one(&mut connection)
     .await?;
     let mut changes = Vec::new();

@@ -31,10 +31,8 @@ pub(crate) fn startup_options_shared() -> &'static str {
 /// The path that is in force, as a value in SQL.
 pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
 
-/// Gives the path a session was opened with; the framework's logins have an empty one.
-pub(crate) const LOGIN_PATH: &str = "SELECT pg_catalog.current_setting('search_path')";
-
-/// Whether `path`, as [`LOGIN_PATH`] gives it, names no schema.
+/// Whether `path`, as [`CURRENT`] gives it, names no schema; that of the framework's logins does
+/// not.
 pub(crate) fn is_empty(path: &str) -> bool {
     matches!(path, "" | "\"\"")
 }
