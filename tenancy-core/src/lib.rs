@@ -38,6 +38,9 @@ mod service;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[doc(hidden)]
+pub mod sabotage;
+
 pub use context::TenantContext;
 pub use domain::Domain;
 pub use error::{Error, ErrorKind};
