@@ -12,6 +12,8 @@ pub mod login;
 mod settings;
 
 mod guard;
+mod link;
+mod pool;
 mod text_cache;
 
 mod database;
@@ -59,6 +61,7 @@ pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
+pub use pool::PoolMetrics;
 pub use query::{Execute, Query};
 pub use rows::Rows;
 pub use scoped::ScopedDb;

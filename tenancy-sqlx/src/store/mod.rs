@@ -77,7 +77,7 @@ impl TenantStore for PgTenantStore {
         };
         // Never closed, so there is always a turn to come.
         let _turn = self.turns.acquire().await;
-        let mut guard = self.database.checkout().await?;
+        let mut guard = self.database.checkout(None).await?;
         // Unnamed, because the few that a cache lets through are not worth a place among the
         // tenants' statements.
         let answer = query
