@@ -1,7 +1,8 @@
 //! What the SQL door promises, against a real PostgreSQL.
 
-// The tests' own helpers may unwrap, as the tests themselves may.
-#![allow(clippy::unwrap_used)]
+// The tests' own helpers may unwrap, as the tests themselves may,
+// and long ones say what they counted.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod adversary;
 mod append;

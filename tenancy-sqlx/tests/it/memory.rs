@@ -145,7 +145,7 @@ async fn a_tenant_is_served_by_its_two_connections_once_they_know_many() {
     let many = Many::new().await;
     let settings = PoolSettings::default()
         .max_connections(8)
-        .retirement_interval(Duration::from_secs(3600))
+        .retirement_interval(Duration::from_hours(1))
         .tenants_per_connection(100);
     let database = many.connect(settings).await;
     for _ in 0..2 {

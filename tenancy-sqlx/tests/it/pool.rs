@@ -177,7 +177,7 @@ async fn connections_that_were_cut_off_at_rest_cost_no_read_and_no_transaction()
 #[tokio::test]
 async fn a_server_that_refuses_is_told_at_once_and_forgiven_later() {
     let world = World::new().await;
-    let patient = few(2).acquire_timeout(Duration::from_secs(60));
+    let patient = few(2).acquire_timeout(Duration::from_mins(1));
     let database = connect(&world, patient).await;
     let db = world.tenant(&database, "acme");
     let name = world.admin.get_database().unwrap().to_owned();
