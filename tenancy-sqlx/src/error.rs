@@ -5,6 +5,8 @@ use std::fmt;
 
 use tenancy_core::{IntoProblem, Problem, ProblemCode};
 
+use crate::guard::is_stale;
+
 /// A failed statement, transaction or operation on the fleet.
 ///
 /// The message names the tenant or input and the next action; the driver's own error is the
@@ -213,6 +215,11 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, Cow<'static, str>) {
             code if code.starts_with("08") => ErrorKind::Unavailable,
             _ => ErrorKind::Internal,
         };
+        if is_stale(error) {
+            let message = "a table changed after the statement was prepared: run the transaction \
+                           again from its beginning";
+            return (kind, message.into());
+        }
         return (kind, format!("{} ({code})", database.message()).into());
     }
     let kind = match error {

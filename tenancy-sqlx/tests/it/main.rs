@@ -27,6 +27,7 @@ mod server;
 mod session;
 mod shared;
 mod single;
+mod stale;
 mod statements;
 mod storm;
 mod wire;
