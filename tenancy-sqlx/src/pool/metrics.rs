@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tenancy_core::Exposition;
+
 use super::board::Count;
 
 /// Upper bounds of the waits that are told apart, in microseconds.
@@ -50,6 +52,72 @@ pub struct PoolMetrics {
     pub waited: Duration,
     /// How many waited for at most as long; each includes those before it.
     pub waits: Vec<(Duration, u64)>,
+}
+
+impl PoolMetrics {
+    /// Tells them as `tenancy_pool_…`.
+    pub fn expose(&self, out: &mut Exposition) {
+        out.gauge("tenancy_pool_connections", "Connections, by what they do.")
+            .sample(&[("state", "idle")], self.idle)
+            .sample(&[("state", "in_use")], self.in_use)
+            .sample(&[("state", "opening")], self.opening);
+        out.gauge(
+            "tenancy_pool_max_connections",
+            "How many connections there may be.",
+        )
+        .sample(&[], self.max_connections);
+        out.gauge(
+            "tenancy_pool_waiting",
+            "Requests that wait for a connection.",
+        )
+        .sample(&[], self.waiting);
+        out.gauge(
+            "tenancy_pool_tenants_per_connection",
+            "Most tenants that one of the connections has served.",
+        )
+        .sample(&[], self.tenants_per_connection);
+        out.counter(
+            "tenancy_pool_opens_total",
+            "Attempts to open a connection, by how they ended.",
+        )
+        .sample(&[("outcome", "opened")], self.opened)
+        .sample(&[("outcome", "failed")], self.open_failures);
+        out.counter(
+            "tenancy_pool_closes_total",
+            "Connections that were closed, by why.",
+        )
+        .sample(&[("why", "tenants")], self.retired)
+        .sample(&[("why", "age")], self.aged)
+        .sample(&[("why", "unclean")], self.closed_unclean);
+        out.counter(
+            "tenancy_pool_recoveries_total",
+            "Abandoned connections that were rolled back, proved clean and kept.",
+        )
+        .sample(&[], self.recovered);
+        out.counter(
+            "tenancy_pool_refusals_total",
+            "Requests that got no connection, by why.",
+        )
+        .sample(&[("why", "timeout")], self.timed_out)
+        .sample(&[("why", "busy_tenant")], self.refused);
+        out.counter(
+            "tenancy_pool_retries_total",
+            "Statements and transactions that were run once more.",
+        )
+        .sample(&[], self.retried);
+        let bounds: Vec<_> = self
+            .waits
+            .iter()
+            .map(|(bound, count)| (bound.as_secs_f64(), *count))
+            .collect();
+        out.histogram(
+            "tenancy_pool_acquire_seconds",
+            "How long requests waited for a connection.",
+            &bounds,
+            self.waited.as_secs_f64(),
+            self.acquired,
+        );
+    }
 }
 
 #[derive(Debug, Default)]
