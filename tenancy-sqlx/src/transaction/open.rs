@@ -5,13 +5,15 @@ use std::fmt;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row};
-use tenancy_core::TenantContext;
+use tenancy_core::{TenantContext, sabotaged};
 
 use super::fault::Fault;
+use super::scoped::Scope;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, kind_of};
 use crate::guard::{Guard, is_stale};
 use crate::query::{Prepared, Run};
+use crate::role::TenantRole;
 use crate::search_path;
 use crate::session::Cleaning;
 use crate::source::Source;
@@ -31,7 +33,7 @@ pub(crate) enum Opening {
     /// The same, held to reading by the server.
     Read,
     /// For SQL of others: unqualified names resolve in the tenant's schema.
-    Scoped,
+    Scoped(Scope),
 }
 
 /// A transaction, from before its first message until after its last.
@@ -189,9 +191,9 @@ impl Open {
         }
         self.health = Health::CutOff;
         let begun = match (self.opening, &self.tenant) {
-            (Opening::Scoped, Some(tenant)) => {
+            (Opening::Scoped(scope), Some(tenant)) => {
                 let tenant = tenant.clone();
-                self.begin_scoped(&tenant).await
+                self.begin_scoped(&tenant, scope).await
             }
             (Opening::Read, _) => self.send("BEGIN READ ONLY").await,
             _ => self.send("BEGIN").await,
@@ -210,27 +212,55 @@ impl Open {
     }
 
     /// One message that opens, scopes and proves that the scope is the tenant's.
-    async fn begin_scoped(&mut self, tenant: &TenantContext) -> Result<(), Fault> {
+    async fn begin_scoped(&mut self, tenant: &TenantContext, scope: Scope) -> Result<(), Fault> {
         let schema = tenant.schema();
+        let role = (scope == Scope::Role).then(|| TenantRole::of(tenant.id()));
+        let act = role.filter(|_| !sabotaged!("role.not-set"));
         let message = format!(
-            "BEGIN; {}; SELECT pg_catalog.current_schema()::text, {}, {SCHEMA_OID}::text",
+            "BEGIN; {}; {}SELECT pg_catalog.current_schema()::text, {}, {SCHEMA_OID}::text, \
+             CURRENT_USER::text",
             search_path::set_local(schema),
+            act.map_or_else(String::new, |role| format!("{}; ", role.set_local())),
             search_path::CURRENT
         );
-        let row = self.ask(message).await?;
+        let row = match (self.ask(message).await, role) {
+            (Err(Fault::Driver(error)), Some(role)) => return Err(refused(tenant, role, error)),
+            (answer, _) => answer?,
+        };
         let current: Option<String> = row.try_get(0)?;
         if current.as_deref() != Some(schema.as_str()) {
+            let (who, next) = match role {
+                None => (
+                    "the application's login",
+                    "`tenant show` says where the tenant lives",
+                ),
+                Some(_) => (
+                    "the tenant's role",
+                    "`migrate` with role isolation gives it its rights",
+                ),
+            };
             return Err(Fault::Ours(Error::new(
                 ErrorKind::SchemaMismatch,
-                format!(
-                    "schema {schema} is not there, or the application's login may not use it: \
-                     `tenant show` says where the tenant lives"
-                ),
+                format!("schema {schema} is not there, or {who} may not use it: {next}"),
             )));
+        }
+        if let Some(role) = role {
+            let user: String = row.try_get(3)?;
+            if user != role.to_string() {
+                return Err(Fault::Ours(Error::new(
+                    ErrorKind::SchemaMismatch,
+                    format!(
+                        "the transaction acts as {user:?} instead of the role {role} of tenant \
+                         {}: connect to PostgreSQL itself, or to a pooler that passes on SET ROLE",
+                        tenant.slug()
+                    ),
+                )));
+            }
         }
         self.scope = Some(Proof {
             path: row.try_get(1)?,
             schema: row.try_get(2)?,
+            role: role.filter(|_| !sabotaged!("role.not-proved")),
         });
         Ok(())
     }
@@ -341,7 +371,7 @@ impl Open {
             let restored = guard.restore().await;
             return restored.map_err(|error| self.named(error));
         }
-        if self.opening == Opening::Scoped {
+        if matches!(self.opening, Opening::Scoped(_)) {
             let cleaning = Cleaning::new();
             let message = format!("ROLLBACK; {}", cleaning.statements());
             return self.finish_scoped(message, &cleaning, None).await;
@@ -401,8 +431,8 @@ impl Open {
                 self.failed(error);
                 Err(self.named(Error::new(
                     ErrorKind::TransactionAborted,
-                    "the transaction's path or schema was changed inside it, so nothing was \
-                     committed: leave the path to the library",
+                    "the transaction's path, schema or role was changed inside it, so nothing was \
+                     committed: leave them to the library",
                 )))
             }
             Err(error @ sqlx::Error::Protocol(_)) if committed.is_none() => {
@@ -445,22 +475,49 @@ struct Proof {
     path: String,
     /// The number of the tenant's schema: another one may have been made of its name.
     schema: String,
+    /// Whom the transaction acts as, where that is not the login.
+    role: Option<TenantRole>,
 }
 
 impl Proof {
-    /// Commits only a healthy transaction whose path is still what it was opened with: a division
-    /// by zero ends the message before its COMMIT. Then cleans the session.
+    /// Commits only a healthy transaction whose path and role are still what it was opened with:
+    /// a division by zero ends the message before its COMMIT. Then cleans the session.
     fn commit(&self, cleaning: &Cleaning) -> String {
+        let role = self
+            .role
+            .map_or_else(String::new, |role| format!(" AND CURRENT_USER = '{role}'"));
         format!(
             "SAVEPOINT tenancy_commit; \
-             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
-             COMMIT; {}",
+             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}'{role}) IS TRUE)\
+             ::pg_catalog.int4; COMMIT; {}",
             search_path::CURRENT,
             self.path.replace('\'', "''"),
             self.schema,
             cleaning.statements()
         )
     }
+}
+
+/// Says why a transaction could not act as its tenant's role, where that is what failed.
+fn refused(tenant: &TenantContext, role: TenantRole, error: sqlx::Error) -> Fault {
+    let code = error.as_database_error().and_then(|error| error.code());
+    let (kind, why) = match code.as_deref() {
+        Some("22023") => (ErrorKind::SchemaMismatch, "has no role of its own"),
+        Some("42501") => (
+            ErrorKind::Configuration,
+            "has a role that the application's login may not act as",
+        ),
+        _ => return Fault::Driver(error),
+    };
+    let error = Error::new(
+        kind,
+        format!(
+            "tenant {} {why} ({role}): run `migrate` with role isolation, which makes and grants it",
+            tenant.slug()
+        ),
+    )
+    .with_source(error);
+    Fault::Ours(error)
 }
 
 /// How many statements of [`Proof::commit`] have ended when the transaction is committed.
