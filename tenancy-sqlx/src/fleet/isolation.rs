@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::Fleet;
 use crate::error::{Error, ErrorKind};
+use crate::transaction::Scope;
 
 /// What the database itself keeps apart, beyond a schema for each tenant.
 ///
@@ -27,6 +28,16 @@ pub enum Isolation {
     /// The same, and a [role](crate::TenantRole) for each tenant that may use its schema alone:
     /// what [`Scope::Role`](crate::Scope::Role) acts as.
     Role,
+}
+
+impl Isolation {
+    /// The strictest scope for SQL of others that tenants made so can have.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::Schema => Scope::Path,
+            Self::Role => Scope::Role,
+        }
+    }
 }
 
 impl Fleet {

@@ -88,7 +88,14 @@ impl Roles {
     /// not done.
     pub(super) async fn prepare_group(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let doing = |error: Error| error.while_doing(format!("preparing role {}", self.group));
-        if !self.has_group {
+        // Another program may have been quicker.
+        let exists: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)",
+        )
+        .bind(&self.group)
+        .fetch_one(&mut *connection)
+        .await?;
+        if !exists {
             let create = format!("CREATE ROLE \"{}\" NOLOGIN", self.group);
             transaction::send(connection, create).await.map_err(doing)?;
         }
@@ -161,13 +168,16 @@ impl Roles {
     /// Makes a tenant's role one of those, and lets the application act as it without having its
     /// rights before.
     fn memberships(&self, role: TenantRole) -> String {
-        let with = if self.says_inherit {
-            " WITH INHERIT FALSE, SET TRUE"
+        let [has, becomes] = if self.says_inherit {
+            [
+                " WITH INHERIT TRUE, SET FALSE",
+                " WITH INHERIT FALSE, SET TRUE",
+            ]
         } else {
-            ""
+            [""; 2]
         };
         let (group, role, login) = (&self.group, role.quoted(), grants::role(&self.login));
-        format!("GRANT \"{group}\" TO {role}; GRANT {role} TO {login}{with}")
+        format!("GRANT \"{group}\" TO {role}{has}; GRANT {role} TO {login}{becomes}")
     }
 
     /// Gives their roles to the tenants that lack them, each in a transaction of its own; one that
@@ -206,8 +216,8 @@ impl Roles {
         connection: &mut PgConnection,
         only: Option<TenantId>,
     ) -> Result<Vec<Lacking>, Error> {
-        let rows: Vec<(Uuid, String, String, Option<bool>)> = sqlx::query_as(AssertSqlSafe(
-            format!(
+        let rows: Vec<(Uuid, String, String, Option<bool>)> =
+            sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT t.id, t.slug, t.schema_name,
                         r.rolsuper OR r.rolreplication OR r.rolbypassrls
                  FROM tenancy.tenants t
@@ -227,13 +237,12 @@ impl Roles {
                      false)
                  ORDER BY t.slug",
                 TenantRole::name_in_sql("t.id")
-            ),
-        ))
-        .bind(&self.group)
-        .bind(&self.login)
-        .bind(only.map(|id| *id.as_uuid()))
-        .fetch_all(connection)
-        .await?;
+            )))
+            .bind(&self.group)
+            .bind(&self.login)
+            .bind(only.map(|id| *id.as_uuid()))
+            .fetch_all(connection)
+            .await?;
         let lacking = rows.into_iter().map(|(id, slug, schema, mighty)| {
             Ok(Lacking {
                 role: TenantRole::of(TenantId::from_uuid(id)),

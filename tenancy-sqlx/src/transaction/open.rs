@@ -501,20 +501,25 @@ impl Proof {
 /// Says why a transaction could not act as its tenant's role, where that is what failed.
 fn refused(tenant: &TenantContext, role: TenantRole, error: sqlx::Error) -> Fault {
     let code = error.as_database_error().and_then(|error| error.code());
-    let (kind, why) = match code.as_deref() {
-        Some("22023") => (ErrorKind::SchemaMismatch, "has no role of its own"),
+    let (slug, schema) = (tenant.slug(), tenant.schema());
+    let (kind, what) = match code.as_deref() {
+        Some("22023") => (
+            ErrorKind::SchemaMismatch,
+            format!("tenant {slug} has no role {role}"),
+        ),
+        // Who may use no schema of the path is not told which one is the first.
         Some("42501") => (
             ErrorKind::Configuration,
-            "has a role that the application's login may not act as",
+            format!(
+                "the application's login may not act as role {role} of tenant {slug}, or that may \
+                 not use schema {schema}"
+            ),
         ),
         _ => return Fault::Driver(error),
     };
     let error = Error::new(
         kind,
-        format!(
-            "tenant {} {why} ({role}): run `migrate` with role isolation, which makes and grants it",
-            tenant.slug()
-        ),
+        format!("{what}: run `migrate` with role isolation, which makes and grants it"),
     )
     .with_source(error);
     Fault::Ours(error)
@@ -528,7 +533,8 @@ fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
-    done == 1 && code.is_some_and(|code| code == "22012")
+    // Who may use no schema of the path is not told which one is the first.
+    done == 1 && matches!(code.as_deref(), Some("22012" | "42501"))
 }
 
 impl fmt::Debug for Open {

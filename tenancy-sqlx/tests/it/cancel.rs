@@ -122,7 +122,7 @@ impl Bench {
             assert_eq!(title.fetch_one().await.unwrap(), format!("acme {seeded}"));
         }
         let question = "SELECT current_setting('search_path') IN ('', '\"\"') \
-                        AND now() = statement_timestamp()";
+                        AND now() = statement_timestamp() AND current_user = session_user";
         let row = sqlx::raw_sql(question).fetch_one(&self.pool).await.unwrap();
         let clean: &str = sqlx::Row::get_unchecked(&row, 0);
         assert_eq!(clean, "t", "the next borrower finds another's state");

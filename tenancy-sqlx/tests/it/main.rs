@@ -18,6 +18,7 @@ mod oracle;
 mod poison;
 mod polls;
 mod proxy;
+mod roles;
 mod savepoints;
 mod scoped;
 mod server;
