@@ -16,7 +16,7 @@ pub(super) struct Roles {
     /// The application's login.
     login: String,
     /// The role that all tenants' roles of this database are members of. What they have in common
-    /// is granted to it: a table has no room for the names of a thousand roles.
+    /// is granted to it: the rights on one table have no room for thousands of roles.
     group: String,
     has_group: bool,
     /// From PostgreSQL 16 on a membership says itself what it is good for.

@@ -4,17 +4,16 @@ use std::fmt;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Either, Executor, Row};
-use tenancy_core::{TenantContext, sabotaged};
+use sqlx::{AssertSqlSafe, Either, Executor};
+use tenancy_core::TenantContext;
 
 use super::fault::Fault;
+use super::proof::Proof;
 use super::scoped::Scope;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, kind_of};
 use crate::guard::{Guard, is_stale};
 use crate::query::{Prepared, Run};
-use crate::role::TenantRole;
-use crate::search_path;
 use crate::session::Cleaning;
 use crate::source::Source;
 
@@ -213,55 +212,11 @@ impl Open {
 
     /// One message that opens, scopes and proves that the scope is the tenant's.
     async fn begin_scoped(&mut self, tenant: &TenantContext, scope: Scope) -> Result<(), Fault> {
-        let schema = tenant.schema();
-        let role = (scope == Scope::Role).then(|| TenantRole::of(tenant.id()));
-        let act = role.filter(|_| !sabotaged!("role.not-set"));
-        let message = format!(
-            "BEGIN; {}; {}SELECT pg_catalog.current_schema()::text, {}, {SCHEMA_OID}::text, \
-             CURRENT_USER::text",
-            search_path::set_local(schema),
-            act.map_or_else(String::new, |role| format!("{}; ", role.set_local())),
-            search_path::CURRENT
-        );
-        let row = match (self.ask(message).await, role) {
-            (Err(Fault::Driver(error)), Some(role)) => return Err(refused(tenant, role, error)),
-            (answer, _) => answer?,
+        let row = match self.ask(Proof::opening(tenant, scope)).await {
+            Err(Fault::Driver(error)) => return Err(Proof::refused(tenant, scope, error)),
+            answer => answer?,
         };
-        let current: Option<String> = row.try_get(0)?;
-        if current.as_deref() != Some(schema.as_str()) {
-            let (who, next) = match role {
-                None => (
-                    "the application's login",
-                    "`tenant show` says where the tenant lives",
-                ),
-                Some(_) => (
-                    "the tenant's role",
-                    "`migrate` with role isolation gives it its rights",
-                ),
-            };
-            return Err(Fault::Ours(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!("schema {schema} is not there, or {who} may not use it: {next}"),
-            )));
-        }
-        if let Some(role) = role {
-            let user: String = row.try_get(3)?;
-            if user != role.to_string() {
-                return Err(Fault::Ours(Error::new(
-                    ErrorKind::SchemaMismatch,
-                    format!(
-                        "the transaction acts as {user:?} instead of the role {role} of tenant \
-                         {}: connect to PostgreSQL itself, or to a pooler that passes on SET ROLE",
-                        tenant.slug()
-                    ),
-                )));
-            }
-        }
-        self.scope = Some(Proof {
-            path: row.try_get(1)?,
-            schema: row.try_get(2)?,
-            role: role.filter(|_| !sabotaged!("role.not-proved")),
-        });
+        self.scope = Some(Proof::of(tenant, scope, &row)?);
         Ok(())
     }
 
@@ -355,7 +310,7 @@ impl Open {
             Some(proof) => {
                 let cleaning = Cleaning::new();
                 let message = proof.commit(&cleaning);
-                self.finish_scoped(message, &cleaning, Some(COMMITTED))
+                self.finish_scoped(message, &cleaning, Some(Proof::COMMITTED))
                     .await
             }
             None => self.finish(PROVE_AND_COMMIT).await,
@@ -427,7 +382,7 @@ impl Open {
                 self.close_unclean(&error);
                 Ok(())
             }
-            Err(error) if committed.is_some() && is_unproved(done, &error) => {
+            Err(error) if committed.is_some() && Proof::is_lacking(done, &error) => {
                 self.failed(error);
                 Err(self.named(Error::new(
                     ErrorKind::TransactionAborted,
@@ -463,78 +418,6 @@ impl Open {
     pub(crate) fn named(&self, error: Error) -> Error {
         self.source().named(error)
     }
-}
-
-/// The first schema of the path in force, by the number that no other schema ever has.
-const SCHEMA_OID: &str = "pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))\
-     ::pg_catalog.oid";
-
-/// What is the case when a scoped transaction begins, and still has to be when it is committed.
-struct Proof {
-    /// The path as the server writes it.
-    path: String,
-    /// The number of the tenant's schema: another one may have been made of its name.
-    schema: String,
-    /// Whom the transaction acts as, where that is not the login.
-    role: Option<TenantRole>,
-}
-
-impl Proof {
-    /// Commits only a healthy transaction whose path and role are still what it was opened with:
-    /// a division by zero ends the message before its COMMIT. Then cleans the session.
-    fn commit(&self, cleaning: &Cleaning) -> String {
-        let role = self
-            .role
-            .map_or_else(String::new, |role| format!(" AND CURRENT_USER = '{role}'"));
-        format!(
-            "SAVEPOINT tenancy_commit; \
-             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}'{role}) IS TRUE)\
-             ::pg_catalog.int4; COMMIT; {}",
-            search_path::CURRENT,
-            self.path.replace('\'', "''"),
-            self.schema,
-            cleaning.statements()
-        )
-    }
-}
-
-/// Says why a transaction could not act as its tenant's role, where that is what failed.
-fn refused(tenant: &TenantContext, role: TenantRole, error: sqlx::Error) -> Fault {
-    let code = error.as_database_error().and_then(|error| error.code());
-    let (slug, schema) = (tenant.slug(), tenant.schema());
-    let (kind, what) = match code.as_deref() {
-        Some("22023") => (
-            ErrorKind::SchemaMismatch,
-            format!("tenant {slug} has no role {role}"),
-        ),
-        // Who may use no schema of the path is not told which one is the first.
-        Some("42501") => (
-            ErrorKind::Configuration,
-            format!(
-                "the application's login may not act as role {role} of tenant {slug}, or that may \
-                 not use schema {schema}"
-            ),
-        ),
-        _ => return Fault::Driver(error),
-    };
-    let error = Error::new(
-        kind,
-        format!("{what}: run `migrate` with role isolation, which makes and grants it"),
-    )
-    .with_source(error);
-    Fault::Ours(error)
-}
-
-/// How many statements of [`Proof::commit`] have ended when the transaction is committed.
-const COMMITTED: usize = 3;
-
-/// Whether it is the proof of [`Proof::commit`] that failed, its second statement.
-fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    // Who may use no schema of the path is not told which one is the first.
-    done == 1 && matches!(code.as_deref(), Some("22012" | "42501"))
 }
 
 impl fmt::Debug for Open {

@@ -121,7 +121,7 @@ async fn the_owner_makes_roles_exactly_where_tenants_have_their_own() {
         let server = server.unwrap();
         let make = "CREATE ROLE made; DROP ROLE made";
         match isolation {
-            Isolation::Role => drop(run(server.owner_options(), make).await.unwrap()),
+            Isolation::Role => run(server.owner_options(), make).await.unwrap(),
             _ => refused(server.owner_options(), make).await,
         }
         refused(server.app_options(), make).await;

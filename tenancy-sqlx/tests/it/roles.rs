@@ -1,5 +1,6 @@
 //! Scoped transactions that act as their tenant's role: what the database itself then refuses.
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgPool;
 use sqlx::{Executor, Row};
 use tenancy_sqlx::{Error, ErrorKind, Scope, TenantDb};
@@ -127,7 +128,7 @@ async fn a_thousand_reads_by_a_foreign_name_are_a_thousand_refusals_where_the_pa
             match sqlx::query(sql).fetch_all(&as_role).await {
                 Ok(some) => rows += some.len(),
                 Err(error) => {
-                    let code = error.as_database_error().and_then(|error| error.code());
+                    let code = error.as_database_error().and_then(DatabaseError::code);
                     assert_eq!(code.as_deref(), Some("42501"), "{sql}: {error}");
                     assert_eq!(Error::from(error).kind(), ErrorKind::Forbidden, "{sql}");
                     refused += 1;
@@ -181,7 +182,7 @@ async fn what_writes_or_makes_anything_by_a_foreign_name_is_refused_too() {
         "COMMENT ON TABLE globex.blogs IS 'x'",
     ] {
         let error = sqlx::raw_sql(sql).execute(&as_role).await.expect_err(sql);
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         assert_eq!(code.as_deref(), Some("42501"), "{sql}: {error}");
     }
     let theirs: (i64, String) =

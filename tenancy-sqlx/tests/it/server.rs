@@ -56,21 +56,22 @@ impl World {
 
     /// Gives every tenant a role of its own, as a fleet does.
     pub(crate) async fn give_roles(&self) {
-        let mut setup = "DO $$ BEGIN EXECUTE format('CREATE ROLE tenancy_tenants_%s', (
-                 SELECT oid FROM pg_database WHERE datname = current_database())); END $$"
+        let group = "DO $$ BEGIN EXECUTE format('CREATE ROLE tenancy_tenants_%s', (
+                SELECT oid FROM pg_database WHERE datname = current_database())); END $$"
             .to_owned();
-        for name in TENANTS {
-            let role = self.role(name);
-            setup += &format!(
-                "; CREATE ROLE {role};
+        let roles = TENANTS.map(|name| {
+            format!(
+                "CREATE ROLE {role};
                  DO $$ BEGIN EXECUTE format('GRANT tenancy_tenants_%s TO {role}', (
                      SELECT oid FROM pg_database WHERE datname = current_database())); END $$;
                  GRANT {role} TO {login};
                  GRANT USAGE ON SCHEMA {name} TO {role};
                  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {role}",
+                role = self.role(name),
                 login = self.login
-            );
-        }
+            )
+        });
+        let setup = format!("{group}; {}", roles.join("; "));
         self.run_as_admin(setup).await;
     }
 

@@ -74,6 +74,7 @@ impl Running {
         installation.fleet.prepare().await?;
         let pool = PoolSettings::default().max_connections(settings.pool_size);
         let database = Database::connect(installation.app.clone(), pool).await?;
+        let database = database.scope_in_handlers(settings.isolation.scope());
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());
         // Whoever changes a tenant, here or in another process, makes this cache forget it.
