@@ -1,11 +1,19 @@
 //! Scoped transactions that act as their tenant's role: what the database itself then refuses.
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::routing::get;
+use axum::{Extension, Router};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgPool;
 use sqlx::{Executor, Row};
-use tenancy_sqlx::{Error, ErrorKind, Scope, TenantDb};
+use tenancy_sqlx::{
+    Error, ErrorKind, Lease, Scope, ScopedDb, ScopedTx, TenantDb, TransactionLayer,
+};
+use tower::ServiceExt;
 
 use crate::cancel::Bench;
+use crate::extract::App;
 use crate::proxy::Tap;
 use crate::server::{TENANTS, World};
 use crate::statements::*;
@@ -426,4 +434,41 @@ async fn rollbacks_savepoints_and_refusals_as_a_role_dropped_after_any_poll_leav
     bench.sweep(act).await;
     let titles = bench.db.query_scalar::<String>(TITLES).fetch_all().await;
     assert!(!titles.unwrap().contains(&"undone".into()));
+}
+
+#[tokio::test]
+async fn handlers_act_as_the_role_where_the_database_says_so() {
+    async fn single(db: ScopedDb) -> Result<String, Error> {
+        let who = sqlx::query_scalar("SELECT current_user::text");
+        Ok(who.fetch_one(&db).await?)
+    }
+    async fn whole(mut tx: Lease<ScopedTx<'static>>) -> Result<String, Error> {
+        let who = sqlx::query_scalar("SELECT current_user::text");
+        Ok(who.fetch_one(&mut *tx).await?)
+    }
+    let world = World::new().await;
+    world.give_roles().await;
+    for (scope, who) in [
+        (None, world.login.clone()),
+        (Some(Scope::Path), world.login.clone()),
+        (Some(Scope::Role), world.role("acme").to_string()),
+    ] {
+        let database = world.database(1).await;
+        let database = match scope {
+            Some(scope) => database.scope_in_handlers(scope),
+            None => database,
+        };
+        let app = Router::new()
+            .route("/single", get(single))
+            .route("/whole", get(whole))
+            .layer(TransactionLayer::new())
+            .layer(Extension(world.context("acme")))
+            .with_state(App { database });
+        for path in ["/single", "/whole"] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let answer = app.clone().oneshot(request).await.unwrap();
+            let body = axum::body::to_bytes(answer.into_body(), 1000).await;
+            assert_eq!(body.unwrap(), who.as_bytes(), "{scope:?} {path}");
+        }
+    }
 }
