@@ -13,6 +13,8 @@ pub mod login;
 mod settings;
 
 mod guard;
+mod link;
+mod pool;
 mod text_cache;
 
 mod database;
@@ -61,6 +63,7 @@ pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
+pub use pool::PoolMetrics;
 pub use query::{Execute, Query};
 pub use role::TenantRole;
 pub use rows::Rows;

@@ -57,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) arguments: Option<PgArguments>,
     /// Whether the connection keeps it prepared under a name.
     pub(crate) named: bool,
+    /// Whether it can be run again when its connection was lost.
+    pub(crate) reads: bool,
 }
 
 /// One way to run a statement to its very end.
@@ -354,22 +356,30 @@ impl<'a> Call<'a> {
             sql: ready.sql,
             arguments: Some(std::mem::take(&mut self.arguments)),
             named: ready.named,
+            reads: ready.reads,
         })
     }
 }
 
 /// Runs a statement that commits by itself.
 async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
-    let mut guard = source.database.checkout().await?;
+    let mut guard = source.checkout().await?;
     let mut result = run(guard.begin_work(), prepared.clone()).await;
-    if let Err(error) = &result
-        && guard.failed(error)
-        && guard.has_stale_statements()
-    {
-        // The table changed since the statement was prepared. Nothing was written, so it can be
-        // prepared and run anew.
-        guard.forget_statements().await?;
-        result = run(guard.begin_work(), prepared).await;
+    if let Err(error) = &result {
+        let answered = guard.failed(error);
+        if answered && guard.has_stale_statements() {
+            // The table changed since the statement was prepared. Nothing was written, so it can
+            // be prepared and run anew.
+            source.database.count_retry();
+            guard.forget_statements().await?;
+            result = run(guard.begin_work(), prepared).await;
+        } else if guard.is_lost() && prepared.reads {
+            // The connection was cut off, perhaps long ago; what only reads is asked once more.
+            source.database.count_retry();
+            drop(guard);
+            guard = source.checkout().await?;
+            result = run(guard.begin_work(), prepared).await;
+        }
     }
     match result {
         Ok(done) => {
@@ -392,7 +402,7 @@ async fn stream_single<T>(
     map: fn(PgRow) -> Result<T, sqlx::Error>,
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
-    let mut guard = source.database.checkout().await?;
+    let mut guard = source.checkout().await?;
     match pass_on(guard.begin_work(), prepared, map, rows).await {
         Ok(()) => guard.finished(),
         Err(error) => {

@@ -58,6 +58,8 @@ pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn id(&self) -> u64;
     fn tables(&self) -> String;
     fn parameters(&self) -> u16;
+    /// Whether it only reads.
+    fn reads(&self) -> bool;
     /// Where it is written, if that is one place.
     fn place(&self) -> Option<Place>;
 }
@@ -77,6 +79,10 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
 
     fn parameters(&self) -> u16 {
         Self::parameters(self)
+    }
+
+    fn reads(&self) -> bool {
+        K::READ_ONLY
     }
 
     fn place(&self) -> Option<Place> {
@@ -103,6 +109,7 @@ pub(crate) struct Shared {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    reads: bool,
     place: Place,
 }
 
@@ -112,6 +119,8 @@ pub(crate) struct Ready {
     /// Whether a connection keeps it prepared under a name.
     pub(crate) named: bool,
     pub(crate) parameters: u16,
+    /// Whether it only reads.
+    pub(crate) reads: bool,
     pub(crate) about: About,
 }
 
@@ -135,6 +144,7 @@ impl Form {
                 sql: statement.text.into_sql_str(),
                 named: true,
                 parameters: statement.parameters,
+                reads: statement.reads,
                 about: About::Shared(statement),
             }),
             #[cfg(feature = "dynamic")]
@@ -158,6 +168,7 @@ fn tenant(statement: &dyn AnyStatement, about: About, source: Source<'_>) -> Res
         sql: AssertSqlSafe(text.sql).into_sql_str(),
         named: text.named,
         parameters: statement.parameters(),
+        reads: statement.reads(),
         about,
     })
 }
@@ -234,6 +245,7 @@ pub(crate) mod sealed {
                 id: self.id(),
                 tables: self.tables(),
                 parameters: self.parameters(),
+                reads: K::READ_ONLY,
                 place: (self.file(), self.line()),
             };
             Erased::with(Form::Shared(shared), PgArguments::default())

@@ -50,6 +50,8 @@ type Key = (TenantId, u64);
 #[derive(Debug)]
 struct Entry {
     schema: SchemaName,
+    /// The migration that the tenant's tables were at.
+    migration: i64,
     sql: Arc<str>,
     slot: Option<Slot>,
 }
@@ -97,12 +99,16 @@ impl TextCache {
             .unwrap_or_else(PoisonError::into_inner);
 
         let entry = shard.young.remove(&key).or_else(|| shard.old.remove(&key));
-        // A tenant keeps its id when its schema is renamed; its texts do not survive that.
-        let mut entry = match entry.filter(|entry| entry.schema == *schema) {
+        let migration = context.tenant().migration();
+        // A tenant keeps its id when its schema is renamed or migrated; its texts do not survive
+        // that.
+        let fits = |entry: &Entry| entry.schema == *schema && entry.migration == migration;
+        let mut entry = match entry.filter(fits) {
             Some(entry) => entry,
             None => Entry {
                 schema: schema.clone(),
-                sql: statement.render(schema).into(),
+                migration,
+                sql: at(statement.render(schema), migration).into(),
                 slot: None,
             },
         };
@@ -125,6 +131,18 @@ impl TextCache {
         };
         self.shards.iter().map(count).sum()
     }
+}
+
+/// Makes a text of one migration's own, because the server and the driver keep what they learn
+/// when it is prepared by the text.
+fn at(mut sql: String, migration: i64) -> String {
+    use std::fmt::Write as _;
+
+    if migration != 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "\n/* {migration} */");
+    }
+    sql
 }
 
 impl Shard {
@@ -199,6 +217,19 @@ mod tests {
         for schema in ["before", "after", "before"] {
             let sql = cache.get(&tenant(id, schema), TITLES).sql;
             assert_eq!(*sql, format!(r#"SELECT title FROM "{schema}".blogs"#));
+        }
+    }
+
+    #[test]
+    fn a_migrated_tenant_has_texts_of_its_own() {
+        let cache = TextCache::new(64, 64);
+        let before = some_tenant(1);
+        let tenant = before.tenant().clone().with_migration(7);
+        let after = TenantContext::new(tenant.into(), "test").unwrap();
+        for _ in 0..2 {
+            let text = |context| cache.get(context, TITLES).sql.to_string();
+            assert_eq!(text(&before), r#"SELECT title FROM "t1".blogs"#);
+            assert_eq!(text(&after), "SELECT title FROM \"t1\".blogs\n/* 7 */");
         }
     }
 

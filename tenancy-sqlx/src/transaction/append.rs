@@ -133,6 +133,7 @@ impl Entry {
             sql: sqlx::SqlSafeStr::into_sql_str(sql),
             arguments: Some(arguments),
             named: true,
+            reads: false,
         })
     }
 }

@@ -189,6 +189,7 @@ pub(crate) fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prep
     Ok(Prepared {
         arguments,
         named: false,
+        reads: false,
         sql: query.sql(),
     })
 }

@@ -46,6 +46,7 @@ pub(crate) async fn run(
     banner::demo(
         &settings,
         listener.local_addr()?,
+        running.metrics_address(),
         &installation.description,
         &domains,
     );
