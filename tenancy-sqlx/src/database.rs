@@ -51,6 +51,8 @@ enum Source {
 
 #[derive(Debug)]
 struct Shared {
+    #[cfg(feature = "axum")]
+    scope_in_handlers: std::sync::OnceLock<crate::Scope>,
     texts: TextCache,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
@@ -172,6 +174,31 @@ impl Database {
         self
     }
 
+    /// Says how a [`ScopedDb`](crate::ScopedDb) and a `Lease<ScopedTx>` that a handler takes find
+    /// the tenant; [`Scope::Path`](crate::Scope::Path) by default, and the first call counts.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Database, Error, PoolSettings, Scope};
+    /// # async fn example(url: &str) -> Result<(), Error> {
+    /// let database = Database::connect_url(url, PoolSettings::default()).await?;
+    /// let database = database.scope_in_handlers(Scope::Role);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "axum")]
+    #[must_use]
+    pub fn scope_in_handlers(self, scope: crate::Scope) -> Self {
+        // As with the other settings of a pool, changing one's mind is for another pool.
+        let _ = self.shared.scope_in_handlers.set(scope);
+        self
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn scope_of_handlers(&self) -> crate::Scope {
+        let scope = self.shared.scope_in_handlers.get();
+        scope.copied().unwrap_or_default()
+    }
+
     /// The rows of the tenant of `context`, and of nobody else.
     pub fn tenant(&self, context: &TenantContext) -> TenantDb {
         TenantDb::new(self.clone(), context.clone())
@@ -258,6 +285,8 @@ impl Database {
 impl Shared {
     fn new(settings: &PoolSettings) -> Self {
         Self {
+            #[cfg(feature = "axum")]
+            scope_in_handlers: std::sync::OnceLock::new(),
             texts: TextCache::new(
                 settings.text_cache_capacity,
                 settings.statement_cache_capacity,

@@ -2,6 +2,7 @@
 
 mod error;
 mod lexer;
+mod role;
 mod search_path;
 mod session;
 
@@ -55,7 +56,8 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    DomainRecord, DomainRole, Fleet, NewTenant, ProvisionEvent, Rename, TenantPlan, TenantValidator,
+    DomainRecord, DomainRole, Fleet, Isolation, NewTenant, ProvisionEvent, Rename, TenantPlan,
+    TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
@@ -63,6 +65,7 @@ pub use migrate::{
 };
 pub use pool::PoolMetrics;
 pub use query::{Execute, Query};
+pub use role::TenantRole;
 pub use rows::Rows;
 pub use scoped::ScopedDb;
 pub use settings::PoolSettings;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use sqlx::postgres::PgConnectOptions;
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
-use tenancy_sqlx::{Error, Fleet, Migrations};
+use tenancy_sqlx::{Error, Fleet, Isolation, Migrations};
 
 /// Tenants of a PostgreSQL database: make them, migrate them, look at them.
 #[derive(Debug, Parser)]
@@ -31,6 +31,16 @@ struct Cli {
     /// The folder with `shared/` and `tenant/`, whose files are called N_name.sql.
     #[arg(long, global = true, default_value = "migrations", value_name = "DIR")]
     migrations: PathBuf,
+    /// What the database itself keeps apart: `schema`, or `role` for a role of each tenant's own
+    /// as well, which the owner makes (it needs CREATEROLE).
+    #[arg(
+        long,
+        global = true,
+        env = "TENANT_ISOLATION",
+        default_value_t,
+        value_name = "schema|role"
+    )]
+    isolation: Isolation,
     #[command(flatten)]
     output: Output,
     #[command(subcommand)]
@@ -75,6 +85,8 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
     let migrations = Migrations::read(&cli.migrations)?;
-    let fleet = Fleet::connect(owner, login, migrations).await?;
+    let fleet = Fleet::connect(owner, login, migrations)
+        .await?
+        .isolation(cli.isolation);
     cli.command.run(&fleet, &cli.output).await
 }

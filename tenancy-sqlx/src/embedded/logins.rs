@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, raw_sql};
 
 use crate::search_path::empty_login_path;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Isolation};
 
 /// The login that owns the database.
 pub(crate) const OWNER: &str = "tenancy_owner";
@@ -19,36 +19,47 @@ pub(crate) const APP: &str = "tenancy_app";
 pub(crate) const LOCK: i64 = 8_367_120_935_002;
 
 /// Makes the logins where they are missing, and takes from them what they must not have.
-/// The owner inherits because that is how it owns `public`.
+/// The owner inherits because that is how it owns `public`, and makes roles where tenants have
+/// their own.
 /// One process at a time does so, because PostgreSQL has no `CREATE ROLE IF NOT EXISTS`.
 const LOGINS: &str = r"
 DO $$
 DECLARE
     login text;
     inherits bool;
+    makes bool;
 BEGIN
-    FOR login, inherits IN VALUES ('tenancy_owner', true), ('tenancy_app', false) LOOP
+    FOR login, inherits, makes IN
+        VALUES ('tenancy_owner', true, owner_makes_roles), ('tenancy_app', false, false)
+    LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = login) THEN
             EXECUTE pg_catalog.format('CREATE ROLE %I LOGIN', login);
         END IF;
         IF NOT EXISTS (
             SELECT FROM pg_catalog.pg_roles
             WHERE rolname = login AND rolcanlogin AND rolinherit = inherits AND NOT rolsuper
-                AND NOT rolcreatedb AND NOT rolcreaterole AND NOT rolreplication
+                AND NOT rolcreatedb AND rolcreaterole = makes AND NOT rolreplication
                 AND NOT rolbypassrls
         ) THEN
             EXECUTE pg_catalog.format(
-                'ALTER ROLE %I LOGIN %s NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS',
-                login, CASE WHEN inherits THEN 'INHERIT' ELSE 'NOINHERIT' END);
+                'ALTER ROLE %I LOGIN %s %s NOSUPERUSER NOCREATEDB NOREPLICATION NOBYPASSRLS',
+                login, CASE WHEN inherits THEN 'INHERIT' ELSE 'NOINHERIT' END,
+                CASE WHEN makes THEN 'CREATEROLE' ELSE 'NOCREATEROLE' END);
         END IF;
     END LOOP;
 END
 $$;
 ";
 
-/// Makes both logins on the server of `connection`.
-pub(crate) async fn ensure_logins(connection: &mut PgConnection) -> Result<(), Error> {
-    let logins = format!("SELECT pg_catalog.pg_advisory_xact_lock({LOCK});{LOGINS}");
+/// Makes both logins on the server of `connection`; the owner may make roles exactly when
+/// `isolation` needs them.
+pub(crate) async fn ensure_logins(
+    connection: &mut PgConnection,
+    isolation: Isolation,
+) -> Result<(), Error> {
+    let makes = (isolation == Isolation::Role).to_string();
+    let logins = LOGINS.replace("owner_makes_roles", &makes);
+    let logins = format!("SELECT pg_catalog.pg_advisory_xact_lock({LOCK});{logins}");
     raw_sql(AssertSqlSafe(logins))
         .execute(connection)
         .await

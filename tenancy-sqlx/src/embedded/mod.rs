@@ -44,7 +44,7 @@ use self::failure::{configuration, io_at};
 use self::folder::DataFolder;
 use self::lifeline::Lifeline;
 use self::state::ServerState;
-use crate::Error;
+use crate::{Error, Isolation};
 
 /// The login that `initdb` makes.
 const SUPERUSER: &str = "postgres";
@@ -272,7 +272,8 @@ impl EmbeddedPg {
     async fn attach(mut state: ServerState, database: String) -> Result<Self, Error> {
         if state.database != database {
             state.database = database;
-            prepare(&state).await?;
+            // Who started it said what its logins may do.
+            prepare(&state, None).await?;
         }
         Ok(Self { state, held: None })
     }
@@ -282,7 +283,7 @@ impl EmbeddedPg {
         lock: File,
         options: EmbeddedOptions,
     ) -> Result<Self, Error> {
-        let database = options.database.clone();
+        let (database, isolation) = (options.database.clone(), options.isolation);
         let (mut held, mut state) = blocking(move || {
             let cluster = Cluster::open(&folder, &options)?;
             let left = ServerState::read(folder.path());
@@ -317,7 +318,7 @@ impl EmbeddedPg {
         })
         .await?;
         state.pid = wait_until_ready(&held, &state).await?;
-        if let Err(error) = prepare(&state).await {
+        if let Err(error) = prepare(&state, Some(isolation)).await {
             held.lifeline.release();
             return Err(error);
         }
@@ -385,13 +386,15 @@ async fn wait_until_ready(held: &Held, state: &ServerState) -> Result<i32, Error
     }
 }
 
-async fn prepare(state: &ServerState) -> Result<(), Error> {
+async fn prepare(state: &ServerState, isolation: Option<Isolation>) -> Result<(), Error> {
     // Lets no login into the databases that are not the application's.
     const CLOSE: &str = "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC";
     let superuser = state.options(SUPERUSER, MAINTENANCE);
     let mut connection = superuser.connect().await?;
     connection.execute(CLOSE).await?;
-    logins::ensure_logins(&mut connection).await?;
+    if let Some(isolation) = isolation {
+        logins::ensure_logins(&mut connection, isolation).await?;
+    }
     logins::prepare_database(&superuser, &mut connection, &state.database).await?;
     connection.close().await?;
     Ok(())

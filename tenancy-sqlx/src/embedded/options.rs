@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::Isolation;
+
 /// Whether a power failure may cost data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
@@ -43,6 +45,7 @@ pub struct EmbeddedOptions {
     pub(super) binaries: Option<PathBuf>,
     pub(super) socket_parent: PathBuf,
     pub(super) keep: Keep,
+    pub(super) isolation: Isolation,
 }
 
 impl EmbeddedOptions {
@@ -55,6 +58,7 @@ impl EmbeddedOptions {
             binaries: None,
             socket_parent: PathBuf::from("/tmp"),
             keep: Keep::Always,
+            isolation: Isolation::Schema,
         }
     }
 
@@ -72,6 +76,16 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn database(mut self, name: impl Into<String>) -> Self {
         self.database = name.into();
+        self
+    }
+
+    /// Says whether tenants have roles of their own: with [`Isolation::Role`] the owner's login
+    /// may make roles, otherwise it may not.
+    ///
+    /// Who attaches to a server that runs gets the owner as it is there.
+    #[must_use]
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
         self
     }
 

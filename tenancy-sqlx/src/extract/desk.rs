@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::db::TenantDb;
 use crate::error::Error;
-use crate::transaction::{Home, Lease, Level, Scope, ScopedTx, TenantTx, Whole, kept};
+use crate::transaction::{Home, Lease, Level, ScopedTx, TenantTx, Whole, kept};
 
 /// Notes where the request's transaction comes back to; there is one at a time.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ impl OfRequest for TenantTx<'static> {
 
 impl OfRequest for ScopedTx<'static> {
     fn prepare(db: &TenantDb) -> Self {
-        Self::new(db, Scope::Path)
+        Self::new(db, db.source().database.scope_of_handlers())
     }
 
     fn lent(home: Home<Self>) -> Lent {

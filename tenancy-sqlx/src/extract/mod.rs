@@ -14,7 +14,6 @@ use crate::database::Database;
 use crate::db::TenantDb;
 use crate::error::Error;
 use crate::scoped::ScopedDb;
-use crate::transaction::Scope;
 
 pub use layer::{TransactionLayer, TransactionService};
 pub use transaction::{NoTransaction, Tx};
@@ -54,7 +53,7 @@ where
     }
 }
 
-/// With [`Scope::Path`].
+/// With the scope that [`Database::scope_in_handlers`] says.
 impl<S> FromRequestParts<S> for ScopedDb
 where
     S: Send + Sync,
@@ -64,7 +63,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, NoTenant> {
         let db = TenantDb::from_request_parts(parts, state).await?;
-        Ok(db.scoped(Scope::Path))
+        let scope = db.source().database.scope_of_handlers();
+        Ok(db.scoped(scope))
     }
 }
 

@@ -83,7 +83,7 @@ where
     }
 }
 
-/// With [`Scope::Path`](crate::Scope::Path).
+/// With the scope that [`Database::scope_in_handlers`] says.
 impl<S> FromRequestParts<S> for Lease<ScopedTx<'static>>
 where
     S: Send + Sync,

@@ -1,4 +1,4 @@
-//! What the application's login may do; it never owns anything.
+//! What the application's login and tenants' roles may do; they never own anything.
 
 use tenancy_core::SchemaName;
 
@@ -20,7 +20,7 @@ pub(super) fn role(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Rights in one tenant's schema: rows, never structure. They hold for later tables too, because
+/// Rights in one tenant's schema, of a login or of the tenant's role: rows, never structure. They hold for later tables too, because
 /// they are the defaults for whatever the owner makes there.
 pub(crate) fn tenant(schema: &SchemaName, login: &str) -> String {
     let (schema, login) = (schema.quoted(), role(login));
@@ -30,13 +30,32 @@ pub(crate) fn tenant(schema: &SchemaName, login: &str) -> String {
     )
 }
 
+/// The same rights in what the schema has already.
+pub(super) fn existing(schema: &SchemaName, login: &str) -> String {
+    let (schema, login) = (schema.quoted(), role(login));
+    format!(
+        "GRANT {ROWS} ON ALL TABLES IN SCHEMA {schema} TO {login}; \
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {login}; \
+         GRANT EXECUTE ON ALL ROUTINES IN SCHEMA {schema} TO {login}"
+    )
+}
+
+/// What all tenants' roles have in common, for the role that they are members of.
+pub(super) fn tenants(group: &str) -> String {
+    let group = role(group);
+    format!(
+        "GRANT USAGE ON SCHEMA tenancy, shared, extensions TO {group}; {}; \
+         GRANT SELECT ON ALL TABLES IN SCHEMA shared TO {group}; \
+         ALTER DEFAULT PRIVILEGES IN SCHEMA shared GRANT SELECT ON TABLES TO {group}",
+        append(&group)
+    )
+}
+
 /// Rights in what is not a tenant's. What is published in `shared` may be written here; that
 /// tenants only read it is up to the statements that they may send.
 pub(super) fn shared(login: &str) -> String {
     let login = role(login);
-    let append = APPENDED
-        .map(|(table, columns)| format!("GRANT INSERT ({columns}) ON {table} TO {login}"))
-        .join("; ");
+    let append = append(&login);
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
@@ -48,6 +67,12 @@ pub(super) fn shared(login: &str) -> String {
         defaults("shared", &login, ROWS),
         defaults("public", &login, ROWS),
     )
+}
+
+fn append(quoted: &str) -> String {
+    APPENDED
+        .map(|(table, columns)| format!("GRANT INSERT ({columns}) ON {table} TO {quoted}"))
+        .join("; ")
 }
 
 fn defaults(quoted: &str, login: &str, tables: &str) -> String {

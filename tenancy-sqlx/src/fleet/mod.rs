@@ -4,6 +4,9 @@ mod names;
 mod new_tenant;
 mod validator;
 
+mod isolation;
+mod role;
+
 mod domains;
 mod prepare;
 mod provision;
@@ -34,6 +37,7 @@ use crate::migrate::{Migration, MigrationSet, Migrations};
 use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
+pub use isolation::Isolation;
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
 pub use rename::Rename;
 pub use validator::TenantValidator;
@@ -43,6 +47,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
     MigrationSet::new([
         Migration::new(1, "fleet", include_str!("../../migrations/1_fleet.sql")),
         Migration::new(2, "append", include_str!("../../migrations/2_append.sql")),
+        Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });
@@ -61,6 +66,7 @@ pub struct Fleet {
     public_hosts: Vec<Domain>,
     validators: Vec<Arc<dyn TenantValidator>>,
     reservation: Duration,
+    isolation: Isolation,
 }
 
 impl Fleet {
@@ -89,6 +95,7 @@ impl Fleet {
             public_hosts: Vec::new(),
             validators: Vec::new(),
             reservation: names::RESERVATION,
+            isolation: Isolation::default(),
         };
         transaction::close(fleet.open().await?).await;
         Ok(fleet)
@@ -231,6 +238,7 @@ impl fmt::Debug for Fleet {
         f.debug_struct("Fleet")
             .field("owner", &self.owner.get_username())
             .field("app_login", &self.app_login)
+            .field("isolation", &self.isolation)
             .field("resources", &resources)
             .finish_non_exhaustive()
     }
@@ -242,6 +250,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3]);
     }
 }

@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::role::Roles;
 use super::transaction::{self, Locks};
 use super::{FRAMEWORK, Fleet, grants};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,8 @@ use crate::migrate::{Outcome, RunReport};
 
 impl Fleet {
     /// Brings the framework's tables and the shared migrations to head, and the rights of the
-    /// application's login with them.
+    /// application's login with them. Where tenants have [roles](Fleet::isolation), each that
+    /// lacks its own, such as one made before, gets it.
     ///
     /// Any number of programs may call this at once: each migration is applied exactly once. An
     /// [`Outcome::Blocked`] of the shared part with unknown versions means that a newer program
@@ -24,8 +26,10 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::SchemaMismatch`] when an applied migration's file was changed,
-    /// [`ErrorKind::Configuration`] when the application's login does not exist, and whatever a
-    /// failing migration causes; the message names its file and line.
+    /// [`ErrorKind::Configuration`] when the application's login does not exist, or tenants are to
+    /// have roles and the logins are not fit for that; the message says what to run. Whatever a
+    /// failing migration causes; the message names its file and line. Whatever keeps a tenant from
+    /// its role, after the others have theirs.
     pub async fn prepare(&self) -> Result<RunReport, Error> {
         let mut connection = self.open().await?;
         let report = self.prepare_on(&mut connection).await;
@@ -35,13 +39,21 @@ impl Fleet {
     async fn prepare_on(&self, connection: &mut PgConnection) -> Result<RunReport, Error> {
         let mut report = RunReport::start();
         let clock = tokio::time::Instant::now();
-        let framework = self.prepare_framework(connection, &report).await?;
+        let roles = Roles::of(self, connection).await?;
+        let framework = self
+            .prepare_framework(connection, &report, roles.as_ref())
+            .await?;
         report.framework = Some(accept(framework, "framework")?);
 
         let shared = &self.migrations.shared;
         let shared = run(connection, &Scope::Shared, shared, report.run).await?;
         report.shared = Some(accept(shared, "shared")?);
         report.duration = clock.elapsed();
+        // A newer program may keep its roles otherwise.
+        let is_ours = matches!(report.framework, Some(Outcome::Applied { .. }));
+        if let Some(roles) = roles.filter(|_| is_ours) {
+            roles.repair_all(connection).await?;
+        }
         if report.applied() > 0 {
             self.record(connection, &report).await?;
         }
@@ -52,6 +64,7 @@ impl Fleet {
         &self,
         connection: &mut PgConnection,
         report: &RunReport,
+        roles: Option<&Roles>,
     ) -> Result<Outcome, Error> {
         transaction::send(
             connection,
@@ -114,6 +127,9 @@ impl Fleet {
                     .await
                     .map_err(|error| error.while_doing(format!("granting rights to {login:?}")))?;
             }
+        }
+        if let Some(roles) = roles {
+            roles.prepare_group(connection).await?;
         }
         transaction::commit(connection).await?;
         Ok(Outcome::Applied {

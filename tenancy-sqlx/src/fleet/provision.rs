@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::life::{failed, release};
 use super::names::refuse_taken;
 use super::new_tenant::TenantPlan;
+use super::role::{self, Roles};
 use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
 use crate::error::Error;
@@ -19,7 +20,8 @@ use crate::store::{TenantChange, notify};
 
 impl Fleet {
     /// Creates a tenant: its record and domains, its schema with every table, the application's
-    /// rights in it, and whatever the registered resources make.
+    /// rights in it, its role where tenants have [one of their own](Fleet::isolation), and
+    /// whatever the registered resources make.
     ///
     /// All rows and tables come in one transaction. Without resources the tenant is active from
     /// its end; with them it is [`Status::Provisioning`] until each is ready, and when one fails
@@ -31,7 +33,9 @@ impl Fleet {
     ///
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the slug, the schema or a domain is
     /// taken or still reserved; the message names it. [`ErrorKind::Core`](crate::ErrorKind::Core)
-    /// when slug or schema do not follow from each other. Whatever a [validator](Fleet::validator),
+    /// when slug or schema do not follow from each other.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when it is to have a role and
+    /// the logins are not fit for that; the message says what to run. Whatever a [validator](Fleet::validator),
     /// a failing migration or a resource causes; the message names the file and the line, or the
     /// resource.
     pub async fn create(
@@ -62,6 +66,10 @@ impl Fleet {
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         let id = TenantId::generate();
+        let roles = Roles::of(self, connection).await?;
+        let role = roles
+            .map(|roles| roles.provision(id, &plan.schema))
+            .transpose()?;
         let guard = if self.resources.is_empty() {
             None
         } else {
@@ -70,7 +78,8 @@ impl Fleet {
             transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
             Some(guard)
         };
-        let mut tenant = self.create_rows(connection, id, plan, progress).await?;
+        let rows = self.create_rows(connection, id, plan, role, progress);
+        let mut tenant = rows.await?;
         progress(ProvisionEvent::Committed);
         if let Some(guard) = guard {
             let ready = self
@@ -89,6 +98,7 @@ impl Fleet {
         connection: &mut PgConnection,
         id: TenantId,
         plan: &TenantPlan,
+        role: Option<String>,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         transaction::send(
@@ -118,6 +128,10 @@ impl Fleet {
         if let Some(login) = &self.app_login {
             preamble.push_str("; ");
             preamble.push_str(&grants::tenant(&plan.schema, login));
+        }
+        if let Some(role) = role {
+            preamble.push_str("; ");
+            preamble.push_str(&role);
         }
         apply(connection, &Script::new(preamble, &scope, &pending, run))
             .await
@@ -184,6 +198,7 @@ impl Fleet {
             ),
         )
         .await?;
+        role::remove(connection, id).await?;
         notify(connection, &change(id, plan)).await?;
         transaction::commit(connection).await
     }

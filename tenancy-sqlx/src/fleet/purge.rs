@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::life::{Life, failed, tell};
 use super::names::{Freed, reserve};
 use super::transaction::{self, Locks};
-use super::{Fleet, dependents, domains};
+use super::{Fleet, dependents, domains, role};
 use crate::error::{Error, ErrorKind};
 
 impl Fleet {
@@ -16,7 +16,8 @@ impl Fleet {
     ///
     /// It becomes archived, so that it cannot be resumed half removed. Each resource is purged,
     /// the last registered first, and must have nothing left. Then, in one transaction, its schema
-    /// is dropped, and its domains and its rows of the ledger, the outbox and the audit table are
+    /// is dropped, and its role, if it [has one](Fleet::isolation) that no other database of the
+    /// server uses, and its domains and its rows of the ledger, the outbox and the audit table are
     /// deleted; only its record stays, as purged. Its names are reserved
     /// ([`Fleet::name_reservation`]) and other programs are told. A call that failed or was cut
     /// off is repeated with the same words.
@@ -28,7 +29,8 @@ impl Fleet {
     /// [`ErrorKind::InvalidInput`] when `confirm` is not `slug`, [`ErrorKind::Core`] with
     /// `NotFound` when there is no such tenant. [`ErrorKind::Conflict`] when it is not suspended
     /// or archived, when a resource has something left, or when anything outside its schema
-    /// depends on something in it, which nothing here would drop; the message says what. Whatever
+    /// depends on something in it, which nothing here would drop; the message says what.
+    /// [`ErrorKind::Configuration`] when it has a role that the owner may not remove. Whatever
     /// a resource fails with.
     pub async fn purge(&self, slug: &Slug, confirm: &Slug) -> Result<Tenant, Error> {
         if slug != confirm {
@@ -56,6 +58,7 @@ impl Fleet {
         }
         // What cannot be dropped in the end is better known before anything is gone.
         dependents::refuse(&mut life.connection, life.tenant.schema_name()).await?;
+        role::refuse(&mut life.connection, life.tenant.id()).await?;
         if life.tenant.status() == Status::Suspended {
             life.step(Status::Archived).await?;
         }
@@ -96,6 +99,7 @@ impl Fleet {
             format!("DROP SCHEMA IF EXISTS {} CASCADE", schema.quoted()),
         )
         .await?;
+        role::remove(connection, id).await?;
         let records = domains::read(connection, id).await?;
         let freed: Vec<Domain> = records.into_iter().map(|record| record.domain).collect();
         transaction::send(

@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, raw_sql};
 use tokio::sync::OnceCell;
 
+use crate::Isolation;
 use crate::embedded::logins::{self, APP, OWNER};
 use crate::embedded::postmaster::is_alive;
 use crate::embedded::{EmbeddedOptions, EmbeddedPg};
@@ -20,6 +21,9 @@ use crate::embedded::{EmbeddedOptions, EmbeddedPg};
 const URL: &str = "TEST_DATABASE_URL";
 
 const PREFIX: &str = "tenancy_test_";
+
+/// The login that owns what the owner owns and may make roles.
+const ROLE_OWNER: &str = "tenancy_test_role_owner";
 
 /// A database of a process that is gone stays this long, for whoever wants to look at what a
 /// failed test left.
@@ -52,6 +56,7 @@ pub struct TestDatabase {
 struct Server {
     superuser: PgConnectOptions,
     owner: PgConnectOptions,
+    role_owner: PgConnectOptions,
     app: PgConnectOptions,
     /// Holds the life of a private server.
     embedded: Option<EmbeddedPg>,
@@ -96,6 +101,14 @@ impl TestDatabase {
     /// The login that owns the database, for migrations and provisioning.
     pub fn owner_options(&self) -> PgConnectOptions {
         self.server.owner.clone().database(&self.name)
+    }
+
+    /// A login with the owner's rights that may also make roles, for a fleet with
+    /// [`Isolation::Role`](crate::Isolation::Role).
+    ///
+    /// The roles of a test's tenants are removed when its database is dropped.
+    pub fn role_owner_options(&self) -> PgConnectOptions {
+        self.server.role_owner.clone().database(&self.name)
     }
 
     /// The server's superuser, in this database.
@@ -196,6 +209,7 @@ impl Server {
         let login = |name: &str| superuser.clone().username(name).password(&password);
         Self {
             owner: login(OWNER),
+            role_owner: login(ROLE_OWNER),
             app: login(APP),
             embedded: None,
             unneeded: drop_in_background(superuser.clone(), left),
@@ -211,8 +225,12 @@ impl Server {
                 panic!("there is no PostgreSQL for the tests: set {URL} to a superuser's URL, or let them start one: {error}")
             });
         let superuser = embedded.superuser_options().database("postgres");
+        let mut connection = connect(&superuser).await;
+        make_role_owner(&mut connection).await;
+        let _ = connection.close().await;
         Self {
             owner: embedded.owner_options(),
+            role_owner: embedded.owner_options().username(ROLE_OWNER),
             app: embedded.app_options(),
             unneeded: drop_in_background(superuser.clone(), Vec::new()),
             embedded: Some(embedded),
@@ -234,13 +252,15 @@ async fn connect(options: &PgConnectOptions) -> PgConnection {
 
 /// Makes the logins, with a password that servers on a network ask for.
 async fn ensure_logins(connection: &mut PgConnection, password: &str) {
-    logins::ensure_logins(connection)
+    logins::ensure_logins(connection, Isolation::Schema)
         .await
         .unwrap_or_else(|error| panic!("{URL} must be a superuser's: {error}"));
+    make_role_owner(connection).await;
     // Processes that start at the same time would otherwise update the same row at once.
     let set = format!(
         "SELECT pg_catalog.pg_advisory_xact_lock({lock});
          ALTER ROLE {OWNER} PASSWORD '{password}';
+         ALTER ROLE {ROLE_OWNER} PASSWORD '{password}';
          ALTER ROLE {APP} PASSWORD '{password}'",
         lock = logins::LOCK
     );
@@ -248,6 +268,24 @@ async fn ensure_logins(connection: &mut PgConnection, password: &str) {
         .execute(connection)
         .await
         .unwrap_or_else(|error| panic!("cannot give the test logins a password: {error}"));
+}
+
+/// Makes the login of [`TestDatabase::role_owner_options`]: what the owner may not do, another
+/// login does for the tests that need it.
+async fn make_role_owner(connection: &mut PgConnection) {
+    let make = format!(
+        "SELECT pg_catalog.pg_advisory_xact_lock({lock});
+         DO $$ BEGIN
+             IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = '{ROLE_OWNER}') THEN
+                 CREATE ROLE {ROLE_OWNER} LOGIN CREATEROLE IN ROLE {OWNER};
+             END IF;
+         END $$",
+        lock = logins::LOCK
+    );
+    raw_sql(AssertSqlSafe(make))
+        .execute(connection)
+        .await
+        .unwrap_or_else(|error| panic!("cannot make the login {ROLE_OWNER}: {error}"));
 }
 
 /// As good as the superuser's own, and the same in every process of one test run.
@@ -294,8 +332,30 @@ fn drop_all(superuser: &PgConnectOptions, left: Vec<String>, unneeded: Receiver<
 }
 
 async fn drop_database(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    // Roles are the server's, and those of this database's tenants are members of one.
+    let roles: Vec<String> = sqlx::query_scalar(
+        "WITH tenants AS (SELECT r.oid, r.rolname FROM pg_catalog.pg_roles r
+                          JOIN pg_catalog.pg_database d ON r.rolname = 'tenancy_tenants_' || d.oid
+                          WHERE d.datname = $1)
+         SELECT pg_catalog.quote_ident(rolname) FROM tenants UNION ALL
+         SELECT pg_catalog.quote_ident(r.rolname) FROM tenants t
+         JOIN pg_catalog.pg_auth_members m ON m.roleid = t.oid
+         JOIN pg_catalog.pg_roles r ON r.oid = m.member",
+    )
+    .bind(name)
+    .fetch_all(&mut *connection)
+    .await?;
     let drop = format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#);
-    connection.execute(AssertSqlSafe(drop)).await.map(|_| ())
+    connection.execute(AssertSqlSafe(drop)).await?;
+    for role in roles {
+        let drop = format!("DROP ROLE IF EXISTS {role}");
+        match connection.execute(AssertSqlSafe(drop)).await {
+            // Another database has it, too.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("2BP01") => {}
+            dropped => dropped.map(|_| ())?,
+        }
+    }
+    Ok(())
 }
 
 /// The databases of test processes that are gone.

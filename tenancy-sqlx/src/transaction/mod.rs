@@ -4,6 +4,7 @@
 mod fault;
 mod level;
 mod open;
+mod proof;
 
 mod shared;
 mod tenant;

@@ -4,15 +4,16 @@ use std::fmt;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Either, Executor, Row};
+use sqlx::{AssertSqlSafe, Either, Executor};
 use tenancy_core::TenantContext;
 
 use super::fault::Fault;
+use super::proof::Proof;
+use super::scoped::Scope;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, kind_of};
 use crate::guard::{Guard, is_stale};
 use crate::query::{Prepared, Run};
-use crate::search_path;
 use crate::session::Cleaning;
 use crate::source::Source;
 
@@ -31,7 +32,7 @@ pub(crate) enum Opening {
     /// The same, held to reading by the server.
     Read,
     /// For SQL of others: unqualified names resolve in the tenant's schema.
-    Scoped,
+    Scoped(Scope),
 }
 
 /// A transaction, from before its first message until after its last.
@@ -211,9 +212,9 @@ impl Open {
         }
         self.health = Health::CutOff;
         let begun = match (self.opening, &self.tenant) {
-            (Opening::Scoped, Some(tenant)) => {
+            (Opening::Scoped(scope), Some(tenant)) => {
                 let tenant = tenant.clone();
-                self.begin_scoped(&tenant).await
+                self.begin_scoped(&tenant, scope).await
             }
             (Opening::Read, _) => self.send("BEGIN READ ONLY").await,
             _ => self.send("BEGIN").await,
@@ -232,28 +233,12 @@ impl Open {
     }
 
     /// One message that opens, scopes and proves that the scope is the tenant's.
-    async fn begin_scoped(&mut self, tenant: &TenantContext) -> Result<(), Fault> {
-        let schema = tenant.schema();
-        let message = format!(
-            "BEGIN; {}; SELECT pg_catalog.current_schema()::text, {}, {SCHEMA_OID}::text",
-            search_path::set_local(schema),
-            search_path::CURRENT
-        );
-        let row = self.ask(message).await?;
-        let current: Option<String> = row.try_get(0)?;
-        if current.as_deref() != Some(schema.as_str()) {
-            return Err(Fault::Ours(Error::new(
-                ErrorKind::SchemaMismatch,
-                format!(
-                    "schema {schema} is not there, or the application's login may not use it: \
-                     `tenant show` says where the tenant lives"
-                ),
-            )));
-        }
-        self.scope = Some(Proof {
-            path: row.try_get(1)?,
-            schema: row.try_get(2)?,
-        });
+    async fn begin_scoped(&mut self, tenant: &TenantContext, scope: Scope) -> Result<(), Fault> {
+        let row = match self.ask(Proof::opening(tenant, scope)).await {
+            Err(Fault::Driver(error)) => return Err(Proof::refused(tenant, scope, error)),
+            answer => answer?,
+        };
+        self.scope = Some(Proof::of(tenant, scope, &row)?);
         Ok(())
     }
 
@@ -347,7 +332,7 @@ impl Open {
             Some(proof) => {
                 let cleaning = Cleaning::new();
                 let message = proof.commit(&cleaning);
-                self.finish_scoped(message, &cleaning, Some(COMMITTED))
+                self.finish_scoped(message, &cleaning, Some(Proof::COMMITTED))
                     .await
             }
             None => self.finish(PROVE_AND_COMMIT).await,
@@ -363,7 +348,7 @@ impl Open {
             let restored = guard.restore().await;
             return restored.map_err(|error| self.named(error));
         }
-        if self.opening == Opening::Scoped {
+        if matches!(self.opening, Opening::Scoped(_)) {
             let cleaning = Cleaning::new();
             let message = format!("ROLLBACK; {}", cleaning.statements());
             return self.finish_scoped(message, &cleaning, None).await;
@@ -419,12 +404,12 @@ impl Open {
                 self.close_unclean(&error);
                 Ok(())
             }
-            Err(error) if committed.is_some() && is_unproved(done, &error) => {
+            Err(error) if committed.is_some() && Proof::is_lacking(done, &error) => {
                 self.failed(error);
                 Err(self.named(Error::new(
                     ErrorKind::TransactionAborted,
-                    "the transaction's path or schema was changed inside it, so nothing was \
-                     committed: leave the path to the library",
+                    "the transaction's path, schema or role was changed inside it, so nothing was \
+                     committed: leave them to the library",
                 )))
             }
             Err(error @ sqlx::Error::Protocol(_)) if committed.is_none() => {
@@ -458,45 +443,6 @@ impl Open {
     pub(crate) fn named(&self, error: Error) -> Error {
         self.source().named(error)
     }
-}
-
-/// The first schema of the path in force, by the number that no other schema ever has.
-const SCHEMA_OID: &str = "pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))\
-     ::pg_catalog.oid";
-
-/// What is the case when a scoped transaction begins, and still has to be when it is committed.
-struct Proof {
-    /// The path as the server writes it.
-    path: String,
-    /// The number of the tenant's schema: another one may have been made of its name.
-    schema: String,
-}
-
-impl Proof {
-    /// Commits only a healthy transaction whose path is still what it was opened with: a division
-    /// by zero ends the message before its COMMIT. Then cleans the session.
-    fn commit(&self, cleaning: &Cleaning) -> String {
-        format!(
-            "SAVEPOINT tenancy_commit; \
-             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
-             COMMIT; {}",
-            search_path::CURRENT,
-            self.path.replace('\'', "''"),
-            self.schema,
-            cleaning.statements()
-        )
-    }
-}
-
-/// How many statements of [`Proof::commit`] have ended when the transaction is committed.
-const COMMITTED: usize = 3;
-
-/// Whether it is the proof of [`Proof::commit`] that failed, its second statement.
-fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    done == 1 && code.is_some_and(|code| code == "22012")
 }
 
 impl fmt::Debug for Open {

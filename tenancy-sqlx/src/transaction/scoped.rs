@@ -29,6 +29,14 @@ pub enum Scope {
     /// any schema.
     #[default]
     Path,
+    /// As [`Scope::Path`], and the transaction acts as the tenant's own [role](crate::TenantRole):
+    /// PostgreSQL itself refuses what is another tenant's, however it is named.
+    ///
+    /// The fleet must have made the roles, with [`Isolation::Role`](crate::Isolation::Role).
+    /// Statements that would change the role are refused here. Hostile SQL that finds another way
+    /// to change it, such as a function that runs a text, can act as the login in between; that
+    /// the role is still the tenant's is proved before the commit.
+    Role,
 }
 
 /// An open transaction in which any one statement may run, and unqualified names are the tenant's.
@@ -38,8 +46,8 @@ pub enum Scope {
 /// `&mut PgConnection` takes `&mut ScopedTx<'_>` with its body unchanged.
 ///
 /// Nothing is sent before the first statement. One message then opens the transaction, sets its
-/// path and proves that the path leads to the tenant; the path is proved again before the commit,
-/// and the connection is cleaned of whatever SQL left in its session. Statements that would end
+/// path (and its role, see [`Scope`]) and proves that they are the tenant's; both are proved again
+/// before the commit, and the connection is cleaned of whatever SQL left in its session. Statements that would end
 /// the transaction, change the session or name schema `tenancy` or `public` are refused.
 ///
 /// A text is prepared anew each time it is sent, since it means other tables for other tenants;
@@ -66,9 +74,8 @@ pub struct ScopedTx<'t> {
 
 impl ScopedTx<'static> {
     pub(crate) fn new(db: &TenantDb, scope: Scope) -> Self {
-        let Scope::Path = scope;
         Self {
-            level: Level::whole(Open::new(db.source(), Opening::Scoped)),
+            level: Level::whole(Open::new(db.source(), Opening::Scoped(scope))),
         }
     }
 }
@@ -96,15 +103,15 @@ impl ScopedTx<'_> {
     }
 
     /// Makes everything since the beginning take effect, after the server proved that the
-    /// transaction is healthy and its path still the tenant's; of a savepoint, together with what
-    /// it is in.
+    /// transaction is healthy and its path and role still the tenant's; of a savepoint, together
+    /// with what it is in.
     ///
     /// Dropping this future halfway leaves unknown whether it took effect.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::TransactionAborted`](crate::ErrorKind::TransactionAborted) also when the path
-    /// was changed; otherwise as of [`TenantTx::commit`](crate::TenantTx::commit).
+    /// or the role was changed; otherwise as of [`TenantTx::commit`](crate::TenantTx::commit).
     pub async fn commit(self) -> Result<(), Error> {
         self.level.commit().await
     }

@@ -1,6 +1,8 @@
 //! What the two logins may do, and what they may not.
 
 use sqlx::postgres::PgConnectOptions;
+use tenancy_sqlx::Isolation;
+use tenancy_sqlx::embedded::EmbeddedPg;
 
 use super::{Home, ask, run};
 
@@ -109,4 +111,20 @@ async fn rights_that_somebody_added_are_taken_back_at_the_next_start() {
         "\"\""
     );
     server.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_owner_makes_roles_exactly_where_tenants_have_their_own() {
+    let home = Home::new();
+    for isolation in [Isolation::Schema, Isolation::Role, Isolation::Schema] {
+        let server = EmbeddedPg::start(home.options().isolation(isolation)).await;
+        let server = server.unwrap();
+        let make = "CREATE ROLE made; DROP ROLE made";
+        match isolation {
+            Isolation::Role => run(server.owner_options(), make).await.unwrap(),
+            _ => refused(server.owner_options(), make).await,
+        }
+        refused(server.app_options(), make).await;
+        server.stop().await.unwrap();
+    }
 }

@@ -18,6 +18,8 @@ mod provision;
 mod purge;
 mod rename;
 mod reuse;
+mod role_purge;
+mod roles;
 mod store;
 mod suspension;
 mod types;

@@ -121,7 +121,7 @@ impl Bench {
             assert_eq!(title.fetch_one().await.unwrap(), format!("acme {seeded}"));
         }
         let question = "SELECT current_setting('search_path') IN ('', '\"\"') \
-                        AND now() = statement_timestamp()";
+                        AND now() = statement_timestamp() AND current_user = session_user";
         let clean = spy(&self.database, question).await.unwrap();
         assert_eq!(
             clean[0].as_deref(),

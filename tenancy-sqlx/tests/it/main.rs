@@ -21,6 +21,7 @@ mod poison;
 mod polls;
 mod pool;
 mod proxy;
+mod roles;
 mod savepoints;
 mod scoped;
 mod server;

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
 use tenancy_sqlx::testing::TestDatabase;
-use tenancy_sqlx::{Database, PoolSettings, TenantDb};
+use tenancy_sqlx::{Database, PoolSettings, TenantDb, TenantRole};
 
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
@@ -52,6 +52,31 @@ impl World {
             tenants: TENANTS.into_iter().map(tenant).collect(),
             _database: database,
         }
+    }
+
+    /// Gives every tenant a role of its own, as a fleet does.
+    pub(crate) async fn give_roles(&self) {
+        let group = "DO $$ BEGIN EXECUTE format('CREATE ROLE tenancy_tenants_%s', (
+                SELECT oid FROM pg_database WHERE datname = current_database())); END $$"
+            .to_owned();
+        let roles = TENANTS.map(|name| {
+            format!(
+                "CREATE ROLE {role};
+                 DO $$ BEGIN EXECUTE format('GRANT tenancy_tenants_%s TO {role}', (
+                     SELECT oid FROM pg_database WHERE datname = current_database())); END $$;
+                 GRANT {role} TO {login};
+                 GRANT USAGE ON SCHEMA {name} TO {role};
+                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {role}",
+                role = self.role(name),
+                login = self.login
+            )
+        });
+        let setup = format!("{group}; {}", roles.join("; "));
+        self.run_as_admin(setup).await;
+    }
+
+    pub(crate) fn role(&self, name: &str) -> TenantRole {
+        TenantRole::of(self.context(name).id())
     }
 
     pub(crate) fn context(&self, name: &str) -> TenantContext {

@@ -76,7 +76,8 @@ pub(crate) async fn open(
     let login = (login != direct.get_username()).then(|| login.to_owned());
     let fleet = Fleet::connect(direct.clone(), login, migrations)
         .await?
-        .public_host(settings.base_domain.clone());
+        .public_host(settings.base_domain.clone())
+        .isolation(settings.isolation);
     Ok(Installation {
         fleet,
         app,
@@ -90,6 +91,7 @@ pub(crate) async fn open(
 pub(crate) fn private_options(settings: &Settings, data_dir: &Path) -> EmbeddedOptions {
     EmbeddedOptions::new(data_dir.join("pg"))
         .database("saas")
+        .isolation(settings.isolation)
         .binaries(settings.pg_bin.clone())
 }
 

@@ -86,6 +86,7 @@ impl Running {
             pool = pool.reserved_connections(0);
         }
         let database = Database::connect(installation.app.clone(), pool).await?;
+        let database = database.scope_in_handlers(settings.isolation.scope());
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());
         // Whoever changes a tenant, here or in another process, makes this cache forget it.

@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 use tenancy_core::{Domain, Prefix, SchemaName, TrustedProxies};
+use tenancy_sqlx::Isolation;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::metrics::MetricsListen;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) prefix: Prefix,
     /// The schema of the one tenant that every host serves.
     pub(crate) single_tenant: Option<SchemaName>,
+    /// Whether tenants have roles of their own.
+    pub(crate) isolation: Isolation,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
@@ -106,6 +109,7 @@ impl Settings {
             ),
             prefix: seeds::prefix(&mut reader),
             single_tenant: reader.single_tenant(),
+            isolation: reader.parsed("TENANT_ISOLATION", Isolation::Schema),
             trusted_proxies: reader.proxies(),
             log_format: reader.parsed("LOG_FORMAT", LogFormat::Pretty),
             log_filter: reader.log_filter(default_filter),

@@ -398,6 +398,7 @@ mod documents {
             ("BASE_DOMAIN", defaults.base_domain.to_string()),
             ("DATABASE_POOL_SIZE", defaults.pool_size.to_string()),
             ("TENANCY_PREFIX", defaults.prefix.to_string()),
+            ("TENANT_ISOLATION", defaults.isolation.to_string()),
             ("RUST_LOG", defaults.log_filter),
             ("LOG_DIR", defaults.log_dir.display().to_string()),
         ] {
