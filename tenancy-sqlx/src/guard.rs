@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
 use sqlx::{AssertSqlSafe, Connection};
+use tenancy_core::sabotaged;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
@@ -160,6 +161,8 @@ impl Drop for Guard {
             to_pool: false,
         };
         match self.state {
+            State::Unclean if sabotaged!("connection.no-guard") => outgoing.to_pool = true,
+            State::Broken if sabotaged!("connection.broken-returned") => outgoing.to_pool = true,
             State::Clean if !self.forget_statements => outgoing.to_pool = true,
             State::Clean | State::Unclean => {
                 let forget_statements = self.forget_statements;
@@ -229,7 +232,12 @@ async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut attempts = 0;
     loop {
         let cleaning = Cleaning::new();
-        let message = format!("ROLLBACK; {}", cleaning.statements());
+        let end = if sabotaged!("connection.no-rollback") {
+            ""
+        } else {
+            "ROLLBACK; "
+        };
+        let message = format!("{end}{}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.

@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgStatement, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, FromRow, Row, SqlStr, Type};
+use tenancy_core::sabotaged;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, ErrorKind};
@@ -342,7 +343,7 @@ impl<'a> Call<'a> {
         self.about = ready.about;
         let wanted = usize::from(ready.parameters);
         let bound = self.arguments.len();
-        if bound != wanted {
+        if bound != wanted && !sabotaged!("statement.values-uncounted") {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -365,6 +366,7 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
     if let Err(error) = &result
         && guard.failed(error)
         && guard.has_stale_statements()
+        && !sabotaged!("statement.stale-not-prepared-anew")
     {
         // The table changed since the statement was prepared. Nothing was written, so it can be
         // prepared and run anew.

@@ -1,12 +1,27 @@
 //! The only file that writes a search path: inside one transaction, or as a login's default.
 
-use tenancy_core::SchemaName;
+use tenancy_core::{SchemaName, sabotaged};
 
 /// Scopes the open transaction to `schema`: unqualified names resolve there, then among the
 /// extensions, and never among temporary tables first.
 pub(crate) fn set_local(schema: &SchemaName) -> String {
+    let local = if sabotaged!("transaction.session-path") {
+        "SESSION"
+    } else {
+        "LOCAL"
+    };
+    let public = if sabotaged!("transaction.public-on-path") {
+        ", public"
+    } else {
+        ""
+    };
+    let last = if sabotaged!("transaction.temp-first") {
+        ""
+    } else {
+        ", pg_temp"
+    };
     format!(
-        "SET LOCAL search_path TO {}, extensions, pg_temp",
+        "SET {local} search_path TO {}{public}, extensions{last}",
         schema.quoted()
     )
 }

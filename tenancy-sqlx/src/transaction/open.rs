@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Either, Executor, Row};
-use tenancy_core::TenantContext;
+use tenancy_core::{TenantContext, sabotaged};
 
 use super::fault::Fault;
 use crate::database::Database;
@@ -91,6 +91,9 @@ impl Open {
 
     /// Notes a savepoint that is left without an end; the next statement undoes it first.
     pub(super) fn leave(&mut self, level: u32) {
+        if sabotaged!("transaction.savepoint-left") {
+            return;
+        }
         let outermost = self.left.map_or(level, |left| left.min(level));
         self.left = Some(outermost);
     }
@@ -219,7 +222,8 @@ impl Open {
         );
         let row = self.ask(message).await?;
         let current: Option<String> = row.try_get(0)?;
-        if current.as_deref() != Some(schema.as_str()) {
+        if current.as_deref() != Some(schema.as_str()) && !sabotaged!("transaction.scope-unchecked")
+        {
             return Err(Fault::Ours(Error::new(
                 ErrorKind::SchemaMismatch,
                 format!(
@@ -248,6 +252,7 @@ impl Open {
     fn check(&self) -> Result<(), Error> {
         let fault = match self.health {
             Health::Healthy => return Ok(()),
+            Health::CutOff if sabotaged!("transaction.cut-off-usable") => return Ok(()),
             Health::CutOff => "the answer of a statement of it was lost",
             Health::Failed => "a statement of it failed",
         };
@@ -328,6 +333,7 @@ impl Open {
                 self.finish_scoped(message, &cleaning, Some(COMMITTED))
                     .await
             }
+            None if sabotaged!("transaction.commit-unproved") => self.finish("COMMIT").await,
             None => self.finish(PROVE_AND_COMMIT).await,
         }
     }
@@ -451,9 +457,14 @@ impl Proof {
     /// Commits only a healthy transaction whose path is still what it was opened with: a division
     /// by zero ends the message before its COMMIT. Then cleans the session.
     fn commit(&self, cleaning: &Cleaning) -> String {
+        let proof = if sabotaged!("transaction.path-unproved") {
+            "1 +"
+        } else {
+            "1 /"
+        };
         format!(
             "SAVEPOINT tenancy_commit; \
-             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
+             SELECT {proof} (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
              COMMIT; {}",
             search_path::CURRENT,
             self.path.replace('\'', "''"),
