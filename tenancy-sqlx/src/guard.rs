@@ -152,6 +152,9 @@ fn is_stale_plan(error: &PgDatabaseError) -> bool {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        if sabotaged!("connection.no-guard") {
+            self.finished();
+        }
         let Some(connection) = self.connection.take() else {
             return;
         };
@@ -161,15 +164,13 @@ impl Drop for Guard {
             to_pool: false,
         };
         match self.state {
-            State::Unclean if sabotaged!("connection.no-guard") => outgoing.to_pool = true,
-            State::Broken if sabotaged!("connection.broken-returned") => outgoing.to_pool = true,
             State::Clean if !self.forget_statements => outgoing.to_pool = true,
             State::Clean | State::Unclean => {
                 let forget_statements = self.forget_statements;
                 self.runtime
                     .spawn(async move { outgoing.recover(forget_statements).await });
             }
-            State::Broken => {}
+            State::Broken => outgoing.to_pool = sabotaged!("connection.broken-returned"),
         }
     }
 }
