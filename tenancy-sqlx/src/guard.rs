@@ -233,11 +233,7 @@ async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut attempts = 0;
     loop {
         let cleaning = Cleaning::new();
-        let end = if sabotaged!("connection.no-rollback") {
-            ""
-        } else {
-            "ROLLBACK; "
-        };
+        let end = sabotaged!("connection.no-rollback", "", "ROLLBACK; ");
         let message = format!("{end}{}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
         match query.fetch_all(&mut *connection).await {

@@ -5,25 +5,13 @@ use tenancy_core::{SchemaName, sabotaged};
 /// Scopes the open transaction to `schema`: unqualified names resolve there, then among the
 /// extensions, and never among temporary tables first.
 pub(crate) fn set_local(schema: &SchemaName) -> String {
-    let local = if sabotaged!("transaction.session-path") {
-        "SESSION"
-    } else {
-        "LOCAL"
-    };
-    let public = if sabotaged!("transaction.public-on-path") {
-        ", public"
-    } else {
-        ""
-    };
-    let last = if sabotaged!("transaction.temp-first") {
-        ""
-    } else {
-        ", pg_temp"
-    };
-    format!(
-        "SET {local} search_path TO {}{public}, extensions{last}",
+    let set = format!(
+        "SET LOCAL search_path TO {}, extensions, pg_temp",
         schema.quoted()
-    )
+    );
+    let set = sabotaged!("transaction.session-path", set.replace("LOCAL", ""), set);
+    let set = sabotaged!("transaction.public-on-path", set + ", public", set);
+    sabotaged!("transaction.temp-first", set.replace(", pg_temp", ""), set)
 }
 
 /// Scopes the open transaction to a schema of the framework's own choosing.

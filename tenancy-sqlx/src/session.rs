@@ -38,11 +38,7 @@ impl Cleaning {
     pub(crate) fn statements(&self) -> String {
         // The clock tells a transaction that is still open: there, `now()` is older than the
         // message.
-        let clean = if sabotaged!("connection.not-cleaned") {
-            "SELECT 1"
-        } else {
-            CLEAN
-        };
+        let clean = sabotaged!("connection.not-cleaned", "SELECT 1", CLEAN);
         format!(
             "{clean}; SELECT {}, '{}', \
              (pg_catalog.now() = pg_catalog.statement_timestamp())::text, \

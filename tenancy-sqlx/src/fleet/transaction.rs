@@ -118,11 +118,7 @@ pub(crate) fn begin(locks: &Locks) -> String {
          SET LOCAL idle_in_transaction_session_timeout = 0; \
          SET LOCAL lock_timeout = '60s'",
     );
-    let keys = if sabotaged!("fleet.no-lock") {
-        &[][..]
-    } else {
-        &locks.0
-    };
+    let keys = sabotaged!("fleet.no-lock", &[][..], &locks.0);
     for key in keys {
         let _ = write!(sql, "; SELECT pg_catalog.pg_advisory_xact_lock({key})");
     }

@@ -66,12 +66,10 @@ impl TenantStore for PgTenantStore {
                 ));
             }
         };
-        let gone = if sabotaged!("fleet.purged-found") {
-            ""
-        } else {
-            " AND t.status <> 'purged'"
-        };
-        let query = sqlx::query(AssertSqlSafe(format!("{TENANT} WHERE {condition}{gone}")));
+        let kept = sabotaged!("fleet.purged-found", "true", "t.status <> 'purged'");
+        let query = sqlx::query(AssertSqlSafe(format!(
+            "{TENANT} WHERE {condition} AND {kept}"
+        )));
         let query = match identifier {
             Identifier::Slug(slug) => query.bind(slug.as_str()),
             Identifier::Domain(domain) => query.bind(domain.as_str()),

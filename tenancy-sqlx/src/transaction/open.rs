@@ -457,20 +457,16 @@ impl Proof {
     /// Commits only a healthy transaction whose path is still what it was opened with: a division
     /// by zero ends the message before its COMMIT. Then cleans the session.
     fn commit(&self, cleaning: &Cleaning) -> String {
-        let proof = if sabotaged!("transaction.path-unproved") {
-            "1 +"
-        } else {
-            "1 /"
-        };
-        format!(
+        let sql = format!(
             "SAVEPOINT tenancy_commit; \
-             SELECT {proof} (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
+             SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
              COMMIT; {}",
             search_path::CURRENT,
             self.path.replace('\'', "''"),
             self.schema,
             cleaning.statements()
-        )
+        );
+        sabotaged!("transaction.path-unproved", sql.replace("1 /", "1 +"), sql)
     }
 }
 
