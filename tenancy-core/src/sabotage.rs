@@ -19,7 +19,8 @@ pub fn choose(name: impl Into<String>) {
     let _ = CHOSEN.set(name.into());
 }
 
-/// Whether the promise of this name is broken: never, but in a build made for that.
+/// Whether the promise of this name is broken: never, but in a build made for that. Of two values, the
+/// first is for then and the second for otherwise.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! sabotaged {
@@ -30,4 +31,11 @@ macro_rules! sabotaged {
         let broken = false;
         broken
     }};
+    ($name:literal, $broken:expr, $kept:expr) => {
+        if $crate::sabotaged!($name) {
+            $broken
+        } else {
+            $kept
+        }
+    };
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
-use tenancy_core::SchemaName;
+use tenancy_core::{SchemaName, sabotaged};
 use tenancy_qualify::{Allowed, Kind as Checked, Statement};
 
 use crate::error::{Error, ErrorKind, Place};
@@ -158,7 +158,8 @@ impl Composed {
             return Err(fault);
         }
         let statement = texts.get(&self.text)?;
-        if self.read_only && statement.kind() != Checked::Read {
+        let writes = statement.kind() != Checked::Read;
+        if self.read_only && writes && !sabotaged!("statement.read-that-writes") {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 "the composed statement is made to read and writes: begin it with `DynSql::new`",

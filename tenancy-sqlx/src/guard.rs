@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
 use sqlx::{AssertSqlSafe, Connection};
+use tenancy_core::sabotaged;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
@@ -197,6 +198,9 @@ fn is_stale_plan(error: &PgDatabaseError) -> bool {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        if sabotaged!("connection.no-guard") {
+            self.finished();
+        }
         let Some(connection) = self.connection.take() else {
             return;
         };
@@ -212,7 +216,7 @@ impl Drop for Guard {
                 self.runtime
                     .spawn(async move { outgoing.recover(forget_statements).await });
             }
-            State::Broken => {}
+            State::Broken => outgoing.to_pool = sabotaged!("connection.broken-returned"),
         }
     }
 }
@@ -276,7 +280,8 @@ async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut attempts = 0;
     loop {
         let cleaning = Cleaning::new();
-        let message = format!("ROLLBACK; {}", cleaning.statements());
+        let end = sabotaged!("connection.no-rollback", "", "ROLLBACK; ");
+        let message = format!("{end}{}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.

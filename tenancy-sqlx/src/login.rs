@@ -2,6 +2,7 @@
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
+use tenancy_core::sabotaged;
 
 use crate::error::{Error, ErrorKind};
 use crate::fleet::transaction;
@@ -42,7 +43,7 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
             format!("the server is PostgreSQL {version_name}: use PostgreSQL 15 or newer"),
         ));
     }
-    if !search_path::is_empty(&path) {
+    if !search_path::is_empty(&path) && !sabotaged!("connection.login-with-path") {
         return Err(Error::new(
             ErrorKind::Configuration,
             format!(
@@ -53,7 +54,7 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
         ));
     }
     // Statements are checked as the standard reads their strings: with backslashes as themselves.
-    if strings != "on" {
+    if strings != "on" && !sabotaged!("connection.login-with-escapes") {
         return Err(Error::new(
             ErrorKind::Configuration,
             format!(

@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgStatement, Postgres};
 use sqlx::{Arguments, Decode, Encode, Executor, FromRow, Row, SqlStr, Type};
+use tenancy_core::sabotaged;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, ErrorKind};
@@ -346,7 +347,7 @@ impl<'a> Call<'a> {
         self.about = ready.about;
         let wanted = usize::from(ready.parameters);
         let bound = self.arguments.len();
-        if bound != wanted {
+        if bound != wanted && !sabotaged!("statement.values-uncounted") {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -373,7 +374,10 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
     let mut result = run(guard.begin_work(), prepared.clone()).await;
     if let Err(error) = &result {
         let answered = guard.failed(error);
-        if answered && guard.has_stale_statements() {
+        if answered
+            && guard.has_stale_statements()
+            && !sabotaged!("statement.stale-not-prepared-anew")
+        {
             // The table changed since the statement was prepared. Nothing was written, so it can
             // be prepared and run anew.
             source.database.count_retry();

@@ -1,14 +1,17 @@
 //! The only file that writes a search path: inside one transaction, or as a login's default.
 
-use tenancy_core::SchemaName;
+use tenancy_core::{SchemaName, sabotaged};
 
 /// Scopes the open transaction to `schema`: unqualified names resolve there, then among the
 /// extensions, and never among temporary tables first.
 pub(crate) fn set_local(schema: &SchemaName) -> String {
-    format!(
+    let set = format!(
         "SET LOCAL search_path TO {}, extensions, pg_temp",
         schema.quoted()
-    )
+    );
+    let set = sabotaged!("transaction.session-path", set.replace("LOCAL", ""), set);
+    let set = sabotaged!("transaction.public-on-path", set + ", public", set);
+    sabotaged!("transaction.temp-first", set.replace(", pg_temp", ""), set)
 }
 
 /// Scopes the open transaction to a schema of the framework's own choosing.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use tenancy_core::sabotaged;
 
 use crate::search_path;
 
@@ -37,8 +38,9 @@ impl Cleaning {
     pub(crate) fn statements(&self) -> String {
         // The clock tells a transaction that is still open: there, `now()` is older than the
         // message.
+        let clean = sabotaged!("connection.not-cleaned", "SELECT 1", CLEAN);
         format!(
-            "{CLEAN}; SELECT {}, '{}', \
+            "{clean}; SELECT {}, '{}', \
              (pg_catalog.now() = pg_catalog.statement_timestamp())::text, \
              (SESSION_USER = CURRENT_USER)::text, \
              (NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql))::text",
@@ -53,6 +55,9 @@ impl Cleaning {
     ///
     /// Says what is not as it was when the session was opened; the connection must be closed.
     pub(crate) fn is_as_new(&self, rows: &[PgRow]) -> Result<(), sqlx::Error> {
+        if sabotaged!("connection.cleaning-unchecked") {
+            return Ok(());
+        }
         let unclean = |what: String| Err(sqlx::Error::Protocol(what));
         let Some(row) = rows.last() else {
             return unclean("the session did not say what state it is in".to_owned());
@@ -63,7 +68,8 @@ impl Cleaning {
         match answers.as_slice() {
             [path, answered, flags @ ..]
                 if search_path::is_empty(path)
-                    && *answered == self.number.to_string()
+                    && (*answered == self.number.to_string()
+                        || sabotaged!("connection.stray-answer"))
                     && flags.len() == 3
                     && flags.iter().all(|flag| flag == "true") =>
             {

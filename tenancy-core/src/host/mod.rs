@@ -134,7 +134,8 @@ impl Host {
         proxies: &TrustedProxies,
     ) -> Result<(Self, Option<u16>), Error> {
         let own = own_authority(uri, headers)?;
-        if peer.is_some_and(|peer| proxies.contains(peer))
+        if (peer.is_some_and(|peer| proxies.contains(peer))
+            || crate::sabotaged!("tenant.forwarded-by-anybody"))
             && let Some(forwarded) = forwarded::forwarded_authority(headers)?
         {
             return Ok(forwarded);
@@ -174,7 +175,8 @@ fn own_authority(uri: &Uri, headers: &HeaderMap) -> Result<(Host, Option<u16>), 
             let (other, other_port) = Host::parse_authority(header)?;
             // One of the two may leave the scheme's own port away; two different ports are two
             // different origins.
-            if host != other || port.zip(other_port).is_some_and(|(a, b)| a != b) {
+            let differ = host != other || port.zip(other_port).is_some_and(|(a, b)| a != b);
+            if differ && !crate::sabotaged!("tenant.two-hosts") {
                 return Err(Error::new(
                     ErrorKind::InvalidHost,
                     format!(
@@ -197,7 +199,7 @@ fn only_value<'a>(
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    if values.next().is_some() {
+    if values.next().is_some() && !crate::sabotaged!("tenant.first-of-many") {
         return Err(Error::new(
             ErrorKind::InvalidHost,
             format!("the request has several {name} headers: send one"),

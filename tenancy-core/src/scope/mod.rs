@@ -160,7 +160,9 @@ impl ScopedName {
         if name.len() > kind.max_len() {
             return invalid("it is too long");
         }
-        let id = tenant.as_uuid();
+        let nobody = Uuid::nil();
+        let anybody = crate::sabotaged!("tenant.name-without-id");
+        let id = if anybody { &nobody } else { tenant.as_uuid() };
         let mark = kind.mark();
         let text = match kind {
             ScopeKind::Index if !is_index(name) => {

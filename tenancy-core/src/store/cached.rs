@@ -156,11 +156,16 @@ impl<S> CachedStore<S> {
     /// Call it after the change can be read from the store behind. A name that went from one
     /// tenant to another takes a call for each of them.
     pub fn invalidate(&self, id: &TenantId) {
+        if crate::sabotaged!("tenant.cache-never-forgets") {
+            return;
+        }
         let mut state = self.memory.write();
         state.present.retain(|tenant| tenant.id() != *id);
         state.absent.clear();
         // Whose answer a load will bring is not known yet, so none of them may stay.
-        state.flights.clear();
+        if !crate::sabotaged!("tenant.old-answer-kept") {
+            state.flights.clear();
+        }
     }
 
     /// Forgets what `identifier` leads to; the same tenant may stay known by other identifiers.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tenancy_core::{
@@ -112,6 +113,21 @@ async fn absence_is_remembered_until_the_tenant_is_made_known() {
     store.inner().tenants.insert(late.clone()).unwrap();
     store.clone().invalidate(&late.id());
     assert!(store.find(&identifier).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_is_remembered_for_no_time_is_asked_for_each_time() {
+    let tenants = MemoryStore::new();
+    let acme = tenant("acme");
+    let identifier = Identifier::Slug(acme.slug().clone());
+    tenants.insert(acme.clone()).unwrap();
+    let store = CachedStore::new(tenants).ttl(Duration::ZERO);
+    let found = store.find(&identifier).await.unwrap().unwrap();
+    assert_eq!(found.status(), Status::Active);
+    let suspended = acme.with_status(Status::Suspended);
+    store.inner().replace(suspended).unwrap();
+    let found = store.find(&identifier).await.unwrap().unwrap();
+    assert_eq!(found.status(), Status::Suspended);
 }
 
 #[tokio::test]

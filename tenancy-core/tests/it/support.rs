@@ -5,11 +5,19 @@ use tenancy_core::{
     Domain, Error, MemoryStore, Resolution, Resolver, SchemaName, Slug, Status, Tenant, TenantId,
 };
 
+/// Lets `scripts/sabotage` break what it chose, before the test touches that.
+pub(crate) fn sabotage() {
+    #[cfg(sabotage)]
+    tenancy_core::testing::sabotage();
+}
+
 pub(crate) fn domain(text: &str) -> Domain {
+    sabotage();
     Domain::parse(text).unwrap()
 }
 
 pub(crate) fn tenant(slug: &str) -> Tenant {
+    sabotage();
     let slug = Slug::parse(slug).unwrap();
     let schema = SchemaName::from_slug(&slug).unwrap();
     Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active)
@@ -34,6 +42,7 @@ pub(crate) fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
 }
 
 pub(crate) fn header_map(headers: &[(&str, &str)]) -> HeaderMap {
+    sabotage();
     headers
         .iter()
         .map(|(name, value)| {

@@ -42,6 +42,17 @@
 //! are checked, more strictly than [`tenant`] would.
 #![forbid(unsafe_code)]
 
+/// As that of `tenancy-core`, on which nothing here depends otherwise.
+macro_rules! sabotaged {
+    ($name:literal) => {{
+        #[cfg(sabotage)]
+        let broken = tenancy_core::sabotage::is_chosen($name);
+        #[cfg(not(sabotage))]
+        let broken = false;
+        broken
+    }};
+}
+
 mod allow;
 mod allowed;
 mod excerpt;

@@ -107,6 +107,7 @@ impl Side {
                 "tenants only read schema shared".to_owned(),
                 "change shared tables through shared_sql!",
             )),
+            (Self::Tenant, ..) if sabotaged!("statement.foreign-schema") => Ok(Owner::Published),
             (Self::Tenant, PUBLIC, _) => Err((
                 format!("schema {schema} is not the tenant's"),
                 "write the table's name alone, shared.x for what every tenant reads, or \

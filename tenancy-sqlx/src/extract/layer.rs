@@ -8,7 +8,7 @@ use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use tenancy_core::{Problem, ProblemCode};
+use tenancy_core::{Problem, ProblemCode, sabotaged};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -119,7 +119,7 @@ async fn end(
     response: Response,
     commits: fn(StatusCode) -> bool,
 ) -> Response {
-    if !commits(response.status()) {
+    if !commits(response.status()) && !sabotaged!("transaction.failure-committed") {
         // Still out, it is rolled back where it is dropped.
         if let Ok(transaction) = transaction {
             transaction.give_up().await;
@@ -132,6 +132,7 @@ async fn end(
     };
     match committed {
         Ok(()) => response,
+        Err(_) if sabotaged!("transaction.failed-commit-hidden") => response,
         Err(error) => failed(error),
     }
 }

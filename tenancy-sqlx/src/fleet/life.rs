@@ -1,7 +1,7 @@
 //! One tenant while an operation changes what it is: alone, and told to everybody afterwards.
 
 use sqlx::postgres::PgConnection;
-use tenancy_core::{Domain, Slug, Status, Tenant, TenantResource};
+use tenancy_core::{Domain, Slug, Status, Tenant, TenantResource, sabotaged};
 use time::OffsetDateTime;
 
 use super::transaction::{self, Locks};
@@ -113,6 +113,9 @@ pub(super) async fn tell(
     slugs: &[&Slug],
     freed: &[Domain],
 ) -> Result<(), Error> {
+    if sabotaged!("fleet.change-untold") {
+        return Ok(());
+    }
     let mut all = vec![tenant.slug().clone()];
     all.extend(slugs.iter().map(|slug| (*slug).clone()));
     let records = domains::read(&mut *connection, tenant.id()).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use tenancy_core::{Domain, SchemaName, Slug, TenantId};
+use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
 use super::Fleet;
 use crate::error::{Error, ErrorKind};
@@ -119,6 +119,9 @@ pub(super) async fn reserve(
     freed: Freed<'_>,
     span: Duration,
 ) -> Result<(), Error> {
+    if sabotaged!("fleet.freed-name-unreserved") {
+        return Ok(());
+    }
     let slug = freed.slug.map(|slug| ("slug", slug.as_str()));
     let schema = freed.schema.map(|schema| ("schema", schema.as_str()));
     let domains = freed.domains.iter().map(|name| ("domain", name.as_str()));

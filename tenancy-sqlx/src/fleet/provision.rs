@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use tenancy_core::{Status, Tenant, TenantId};
+use tenancy_core::{Status, Tenant, TenantId, sabotaged};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -181,6 +181,9 @@ impl Fleet {
         plan: &TenantPlan,
         last: usize,
     ) -> Result<(), Error> {
+        if sabotaged!("fleet.half-created-stays") {
+            return Ok(());
+        }
         for resource in self.resources[..=last].iter().rev() {
             resource
                 .purge(tenant)

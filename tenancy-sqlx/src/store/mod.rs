@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row};
-use tenancy_core::{Identifier, Tenant, TenantId, TenantStore};
+use tenancy_core::{Identifier, Tenant, TenantId, TenantStore, sabotaged};
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
@@ -68,8 +68,9 @@ impl TenantStore for PgTenantStore {
                 ));
             }
         };
+        let kept = sabotaged!("fleet.purged-found", "true", "t.status <> 'purged'");
         let query = sqlx::query(AssertSqlSafe(format!(
-            "{TENANT} WHERE {condition} AND t.status <> 'purged'"
+            "{TENANT} WHERE {condition} AND {kept}"
         )));
         let query = match identifier {
             Identifier::Slug(slug) => query.bind(slug.as_str()),

@@ -72,6 +72,8 @@ impl TestDatabase {
     /// When there is no server and none can be started, or when it does not answer.
     pub async fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        #[cfg(sabotage)]
+        tenancy_core::testing::sabotage();
         let server = Server::get().await;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!(

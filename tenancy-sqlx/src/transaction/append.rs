@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::Executor;
 use sqlx::types::Json;
 use sqlx::{Arguments, postgres::PgArguments};
+use tenancy_core::{TenantId, sabotaged};
 use uuid::Uuid;
 
 use super::open::Open;
@@ -144,8 +145,9 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         .tenant()
         .ok_or_else(|| Error::new(ErrorKind::Internal, "only a tenant's transaction appends"))?;
     let id = Uuid::now_v7();
+    let foreign = sabotaged!("statement.append-foreign").then(TenantId::generate);
     let prepared = entry
-        .prepare(id, *tenant.id().as_uuid())
+        .prepare(id, *foreign.unwrap_or(tenant.id()).as_uuid())
         .map_err(|error| open.named(Error::from(sqlx::Error::Encode(error))))?;
     let done = open
         .run(prepared, |connection, prepared| {

@@ -1,5 +1,7 @@
 //! What SQL of others may not do in a transaction of ours.
 
+use tenancy_core::sabotaged;
+
 use crate::error::{Error, ErrorKind};
 use crate::lexer::{Lexer, Token};
 
@@ -79,6 +81,7 @@ pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
     let first = tokens.iter().position(|token| *token != Token::Symbol(';'));
     if let Some(Token::Word(word)) = first.and_then(|first| tokens.get(first))
         && let Some(instead) = find(REFUSED, word)
+        && !sabotaged!("transaction.set-let-through")
     {
         return Err(refused(&word.to_uppercase(), instead));
     }
@@ -88,7 +91,7 @@ pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
             ended = first.is_some_and(|first| place > first);
             continue;
         }
-        if ended {
+        if ended && !sabotaged!("transaction.several-statements") {
             return Err(refused(
                 "several statements in one text",
                 "send one at a time",
@@ -104,6 +107,7 @@ pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
         let Some(name) = name(token) else { continue };
         if next('(')
             && let Some(instead) = find(SESSION, &name)
+            && !sabotaged!("transaction.session-function")
         {
             return Err(refused(&name, instead));
         }
@@ -111,7 +115,9 @@ pub(crate) fn check(sql: &str) -> Result<Effect, Error> {
         if !(starts && next('.')) {
             continue;
         }
-        if let Some((schema, instead)) = CLOSED.iter().find(|(schema, _)| name == *schema) {
+        if let Some((schema, instead)) = CLOSED.iter().find(|(schema, _)| name == *schema)
+            && !sabotaged!("transaction.closed-schema-named")
+        {
             return Err(refused(&format!("schema {schema}"), instead));
         }
         if name == "shared" && is_target(&tokens[..place]) {

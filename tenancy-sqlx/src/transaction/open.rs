@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Either, Executor};
-use tenancy_core::TenantContext;
+use tenancy_core::{TenantContext, sabotaged};
 
 use super::fault::Fault;
 use super::proof::Proof;
@@ -95,6 +95,9 @@ impl Open {
 
     /// Notes a savepoint that is left without an end; the next statement undoes it first.
     pub(super) fn leave(&mut self, level: u32) {
+        if sabotaged!("transaction.savepoint-left") {
+            return;
+        }
         let outermost = self.left.map_or(level, |left| left.min(level));
         self.left = Some(outermost);
     }
@@ -255,6 +258,7 @@ impl Open {
     fn check(&self) -> Result<(), Error> {
         let fault = match self.health {
             Health::Healthy => return Ok(()),
+            Health::CutOff if sabotaged!("transaction.cut-off-usable") => return Ok(()),
             Health::CutOff => "the answer of a statement of it was lost",
             Health::Failed => "a statement of it failed",
         };
@@ -335,6 +339,7 @@ impl Open {
                 self.finish_scoped(message, &cleaning, Some(Proof::COMMITTED))
                     .await
             }
+            None if sabotaged!("transaction.commit-unproved") => self.finish("COMMIT").await,
             None => self.finish(PROVE_AND_COMMIT).await,
         }
     }

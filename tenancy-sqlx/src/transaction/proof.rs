@@ -46,7 +46,8 @@ impl Proof {
     pub(super) fn of(tenant: &TenantContext, scope: Scope, row: &PgRow) -> Result<Self, Fault> {
         let (schema, role) = (tenant.schema(), role(tenant, scope));
         let current: Option<String> = row.try_get(0)?;
-        if current.as_deref() != Some(schema.as_str()) {
+        if current.as_deref() != Some(schema.as_str()) && !sabotaged!("transaction.scope-unchecked")
+        {
             let (who, next) = match role {
                 None => (
                     "the application's login",
@@ -107,7 +108,7 @@ impl Proof {
         let role = self
             .role
             .map_or_else(String::new, |role| format!(" AND CURRENT_USER = '{role}'"));
-        format!(
+        let sql = format!(
             "SAVEPOINT tenancy_commit; \
              SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}'{role}) IS TRUE)\
              ::pg_catalog.int4; COMMIT; {}",
@@ -115,7 +116,8 @@ impl Proof {
             self.path.replace('\'', "''"),
             self.schema,
             cleaning.statements()
-        )
+        );
+        sabotaged!("transaction.path-unproved", sql.replace("1 /", "1 +"), sql)
     }
 
     /// Whether it is the proof of [`Proof::commit`] that failed, its second statement.

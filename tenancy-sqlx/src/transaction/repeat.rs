@@ -1,5 +1,7 @@
 //! A transaction as a closure that may be run again.
 
+use tenancy_core::sabotaged;
+
 use super::lease::{Home, Lease};
 use super::level::Level;
 use crate::error::{Error, ErrorKind};
@@ -63,7 +65,7 @@ fn may_repeat(error: &Error, again: bool) -> bool {
     match error.kind() {
         ErrorKind::Serialization => true,
         ErrorKind::TransactionAborted => again,
-        _ => false,
+        _ => sabotaged!("transaction.unknown-commit-repeated"),
     }
 }
 

@@ -29,8 +29,11 @@ async fn each_tenant_reads_its_own_rows_of_the_same_ids() {
             body: None
         }
     );
-    let title = globex.query_scalar::<String>(TITLE).bind(1_i64);
-    assert_eq!(title.fetch_optional().await.unwrap().unwrap(), "globex 1");
+    // One statement, asked for one tenant and for the other in turns.
+    for (db, own) in [(&acme, "acme 1"), (&globex, "globex 1"), (&acme, "acme 1")] {
+        let title = db.query_scalar::<String>(TITLE).bind(1_i64);
+        assert_eq!(title.fetch_optional().await.unwrap().unwrap(), own);
+    }
     let rows = globex.query(TITLES).fetch_all().await.unwrap();
     assert_eq!(rows.len(), 5);
     assert_eq!(rows[4].get::<String, _>("title"), "globex 5");

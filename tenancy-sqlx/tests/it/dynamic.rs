@@ -60,6 +60,10 @@ async fn a_fault_is_an_error_and_nothing_is_sent() {
             ErrorKind::Configuration,
         ),
         (DynSql::new("SELECT * FROM blogs"), ErrorKind::Configuration),
+        (
+            DynSql::new("SELECT pg_sleep(0), id FROM blogs"),
+            ErrorKind::Configuration,
+        ),
         (DynSql::new("DROP TABLE blogs"), ErrorKind::Configuration),
         (
             DynSql::new("SELECT id FROM blogs; SELECT 1"),

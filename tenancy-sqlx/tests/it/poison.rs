@@ -1,6 +1,6 @@
 //! A tenant whose tables are gone fails by itself, and is shown nobody's rows.
 
-use tenancy_sqlx::{Error, ErrorKind};
+use tenancy_sqlx::{Error, ErrorKind, Scope};
 
 use crate::server::{SEEDED, World};
 use crate::statements::*;
@@ -52,6 +52,11 @@ async fn poisoned(damage: &str) {
     );
     let mut tx = acme.begin().await.unwrap();
     expect(tx.query(TITLES).fetch_all().await.unwrap_err());
+    drop(tx);
+    let mut tx = acme.begin_scoped(Scope::Path).await.unwrap();
+    let titles = sqlx::query("SELECT title FROM blogs").fetch_all(&mut tx);
+    let error = Error::from(titles.await.unwrap_err());
+    assert_eq!(error.kind(), ErrorKind::SchemaMismatch, "{error}");
     drop(tx);
 
     let titles = globex.query_scalar::<String>(TITLES).fetch_all().await;

@@ -1,7 +1,7 @@
 //! A wire tap between the door and the server, which counts and can speak for the client.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -16,6 +16,7 @@ pub(crate) struct Tap {
     pub(crate) options: PgConnectOptions,
     turns: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
+    said: Arc<Mutex<Vec<u8>>>,
     inject: mpsc::Sender<(&'static str, oneshot::Sender<()>)>,
 }
 
@@ -26,6 +27,7 @@ impl Tap {
         let (inject, mut injections) = mpsc::channel(1);
         let turns = Arc::new(AtomicU64::new(0));
         let bytes = Arc::new(AtomicU64::new(0));
+        let said = Arc::default();
         let tap = Self {
             // Made anew, because options that name a socket keep it.
             options: PgConnectOptions::new_without_pgpass()
@@ -37,6 +39,7 @@ impl Tap {
                 .ssl_mode(PgSslMode::Disable),
             turns: Arc::clone(&turns),
             bytes: Arc::clone(&bytes),
+            said: Arc::clone(&said),
             inject,
         };
         let behind = behind.clone();
@@ -44,7 +47,7 @@ impl Tap {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let server = dial(&behind).await;
-                carry(client, server, &turns, &bytes, &mut injections).await;
+                carry(client, server, &turns, &bytes, &said, &mut injections).await;
             }
         });
         tap
@@ -56,6 +59,11 @@ impl Tap {
             self.turns.load(Ordering::SeqCst),
             self.bytes.load(Ordering::SeqCst),
         )
+    }
+
+    /// Everything that the client said so far, as far as it is text.
+    pub(crate) fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
     }
 
     /// Says `sql` to the server in the client's place, and keeps the answer from the client.
@@ -86,6 +94,7 @@ async fn carry(
     mut server: Box<dyn Stream>,
     turns: &AtomicU64,
     bytes: &AtomicU64,
+    told: &Mutex<Vec<u8>>,
     injections: &mut mpsc::Receiver<(&'static str, oneshot::Sender<()>)>,
 ) {
     client.set_nodelay(true).unwrap();
@@ -100,6 +109,7 @@ async fn carry(
                     turns.fetch_add(1, Ordering::SeqCst);
                 }
                 bytes.fetch_add(length as u64, Ordering::SeqCst);
+                told.lock().unwrap().extend(&said[..length]);
                 server_spoke_last = false;
                 if server.write_all(&said[..length]).await.is_err() {
                     return;

@@ -148,6 +148,8 @@ async fn refused_sql_is_not_sent_and_leaves_the_transaction_as_it_was() {
         "SELECT id FROM public.users",
         "INSERT INTO tenancy.audit (id) VALUES (1)",
         "LISTEN news",
+        "SELECT set_config('search_path', 'globex', false)",
+        "SELECT pg_advisory_lock(1)",
     ] {
         let refused = tx.execute(sqlx::raw_sql(sql)).await.unwrap_err();
         assert_eq!(

@@ -1,7 +1,7 @@
 //! What goes over the wire, and what the server says when it knows better than the client.
 
 use sqlx::postgres::PgPoolOptions;
-use tenancy_sqlx::{Database, ErrorKind, PoolSettings, TenantDb};
+use tenancy_sqlx::{Database, ErrorKind, PoolSettings, Scope, TenantDb};
 
 use crate::proxy::Tap;
 use crate::server::World;
@@ -95,6 +95,34 @@ async fn a_transaction_that_ended_behind_its_back_is_not_committed() {
     tap.say("ROLLBACK").await;
     let error = tx.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TransactionAborted, "{error}");
+}
+
+/// The cleaning would take a session's path away again; behind a pooler it may come too late.
+#[tokio::test]
+async fn a_scoped_transaction_sets_nothing_for_longer_than_itself() {
+    let world = World::new().await;
+    let (tap, db) = tapped(&world, PoolSettings::default()).await;
+    for commits in [true, false] {
+        let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+        let read = sqlx::query("SELECT title FROM blogs").fetch_all(&mut tx);
+        assert_eq!(read.await.unwrap().len(), 5);
+        if commits {
+            tx.commit().await.unwrap();
+        } else {
+            tx.rollback().await.unwrap();
+        }
+    }
+    let said = tap.said();
+    let set: Vec<&str> = said
+        .match_indices(" SET ")
+        .map(|(at, _)| &said[at..])
+        .filter(|rest| !rest.starts_with(" SET SESSION AUTHORIZATION DEFAULT;"))
+        .collect();
+    // One path for each transaction.
+    assert_eq!(set.len(), 2, "{set:?}");
+    for rest in set {
+        assert!(rest.starts_with(" SET LOCAL "), "{rest}");
+    }
 }
 
 #[tokio::test]

@@ -87,7 +87,8 @@ impl Walk<'_, '_> {
         let called = name_of(ident);
         let span = self.source.name(ident)?.span();
         let Some(schema) = schema else {
-            if allow::function(&called) || allow::bare_function(&called) {
+            let listed = allow::function(&called) || allow::bare_function(&called);
+            if listed || sabotaged!("statement.any-function") {
                 return Ok(called);
             }
             return Err(self.not_listed(span, &called));
