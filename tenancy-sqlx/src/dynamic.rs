@@ -213,6 +213,10 @@ impl AnyStatement for Statement {
         self.kind() == tenancy_qualify::Kind::Read
     }
 
+    fn calls(&self) -> bool {
+        Self::calls(self)
+    }
+
     fn place(&self) -> Option<Place> {
         None
     }

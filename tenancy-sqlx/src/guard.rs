@@ -28,6 +28,8 @@ pub(crate) struct Guard {
     state: State,
     /// Whether it was the connection that failed, not the statement.
     lost: bool,
+    /// Whether something may be left in the session.
+    soiled: bool,
     forget_statements: bool,
     /// Where the background work runs, even if the drop happens on a thread without a runtime.
     runtime: Handle,
@@ -47,6 +49,7 @@ impl Guard {
             connection: Some(connection),
             state: State::Clean,
             lost: false,
+            soiled: false,
             forget_statements: false,
             runtime: Handle::current(),
         }
@@ -100,9 +103,15 @@ impl Guard {
         self.state = State::Broken;
     }
 
+    /// Something runs that may leave something in the session: it is cleaned before anybody else
+    /// has it, in the background.
+    pub(crate) fn soiled(&mut self) {
+        self.soiled = true;
+    }
+
     /// Everything that was sent has been answered, and no transaction is open.
     pub(crate) fn finished(&mut self) {
-        if self.state == State::Unclean {
+        if self.state == State::Unclean && !self.soiled {
             self.state = State::Clean;
         }
     }
@@ -147,6 +156,7 @@ impl Guard {
     pub(crate) async fn restore(&mut self) -> Result<(), Error> {
         match tokio::time::timeout(RECOVERY_DEADLINE, restore(self.begin_work())).await {
             Ok(Ok(())) => {
+                self.soiled = false;
                 self.finished();
                 Ok(())
             }

@@ -59,6 +59,8 @@ pub(crate) struct Prepared {
     pub(crate) named: bool,
     /// Whether it can be run again when its connection was lost.
     pub(crate) reads: bool,
+    /// Whether it calls functions that may leave something in the session.
+    pub(crate) calls: bool,
 }
 
 /// One way to run a statement to its very end.
@@ -357,6 +359,7 @@ impl<'a> Call<'a> {
             arguments: Some(std::mem::take(&mut self.arguments)),
             named: ready.named,
             reads: ready.reads,
+            calls: ready.calls,
         })
     }
 }
@@ -364,6 +367,9 @@ impl<'a> Call<'a> {
 /// Runs a statement that commits by itself.
 async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
     let mut guard = source.checkout().await?;
+    if prepared.calls {
+        guard.soiled();
+    }
     let mut result = run(guard.begin_work(), prepared.clone()).await;
     if let Err(error) = &result {
         let answered = guard.failed(error);
@@ -403,6 +409,9 @@ async fn stream_single<T>(
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
     let mut guard = source.checkout().await?;
+    if prepared.calls {
+        guard.soiled();
+    }
     match pass_on(guard.begin_work(), prepared, map, rows).await {
         Ok(()) => guard.finished(),
         Err(error) => {
@@ -421,6 +430,9 @@ async fn stream_in<T>(
     map: fn(PgRow) -> Result<T, sqlx::Error>,
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
+    if prepared.calls {
+        open.soils();
+    }
     let done = pass_on(open.start().await?, prepared, map, rows).await;
     Ok(open.end(done)?)
 }

@@ -37,6 +37,7 @@ pub struct TenantSql<K> {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    calls: bool,
     file: &'static str,
     line: u32,
     kind: PhantomData<K>,
@@ -50,12 +51,27 @@ pub struct SharedSql<K> {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    calls: bool,
     file: &'static str,
     line: u32,
     kind: PhantomData<K>,
 }
 
 impl<K: Kind> TenantSql<K> {
+    /// Notes whether it calls functions of which it is not known what they do; for the macro.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn calling(mut self, calls: bool) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Whether the statement calls functions of the application's own. What they leave in a session
+    /// is taken away before the connection serves again.
+    pub const fn calls(&self) -> bool {
+        self.calls
+    }
+
     /// The statement for the tenant that lives in this schema.
     pub fn render(&self, schema: &SchemaName) -> String {
         // A schema's name needs no escape, so its quotes are two bytes.
@@ -106,6 +122,20 @@ impl<K: Kind> TenantSql<K> {
 }
 
 impl<K: Kind> SharedSql<K> {
+    /// Notes whether it calls functions of which it is not known what they do; for the macro.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn calling(mut self, calls: bool) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Whether the statement calls functions of the application's own. What they leave in a session
+    /// is taken away before the connection serves again.
+    pub const fn calls(&self) -> bool {
+        self.calls
+    }
+
     /// The statement as it was written and as it is sent.
     pub const fn text(&self) -> &'static str {
         self.text
@@ -187,6 +217,7 @@ pub mod private {
             id,
             tables,
             parameters,
+            calls: false,
             file,
             line,
             kind: PhantomData,
@@ -207,6 +238,7 @@ pub mod private {
             id,
             tables,
             parameters,
+            calls: false,
             file,
             line,
             kind: PhantomData,

@@ -60,6 +60,8 @@ pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn parameters(&self) -> u16;
     /// Whether it only reads.
     fn reads(&self) -> bool;
+    /// Whether it calls functions that may leave something in the session.
+    fn calls(&self) -> bool;
     /// Where it is written, if that is one place.
     fn place(&self) -> Option<Place>;
 }
@@ -83,6 +85,10 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
 
     fn reads(&self) -> bool {
         K::READ_ONLY
+    }
+
+    fn calls(&self) -> bool {
+        Self::calls(self)
     }
 
     fn place(&self) -> Option<Place> {
@@ -110,6 +116,7 @@ pub(crate) struct Shared {
     tables: &'static [&'static str],
     parameters: u16,
     reads: bool,
+    calls: bool,
     place: Place,
 }
 
@@ -121,6 +128,8 @@ pub(crate) struct Ready {
     pub(crate) parameters: u16,
     /// Whether it only reads.
     pub(crate) reads: bool,
+    /// Whether it calls functions that may leave something in the session.
+    pub(crate) calls: bool,
     pub(crate) about: About,
 }
 
@@ -145,6 +154,7 @@ impl Form {
                 named: true,
                 parameters: statement.parameters,
                 reads: statement.reads,
+                calls: statement.calls,
                 about: About::Shared(statement),
             }),
             #[cfg(feature = "dynamic")]
@@ -169,6 +179,7 @@ fn tenant(statement: &dyn AnyStatement, about: About, source: Source<'_>) -> Res
         named: text.named,
         parameters: statement.parameters(),
         reads: statement.reads(),
+        calls: statement.calls(),
         about,
     })
 }
@@ -246,6 +257,7 @@ pub(crate) mod sealed {
                 tables: self.tables(),
                 parameters: self.parameters(),
                 reads: K::READ_ONLY,
+                calls: self.calls(),
                 place: (self.file(), self.line()),
             };
             Erased::with(Form::Shared(shared), PgArguments::default())

@@ -179,12 +179,13 @@ fn tenant_statement(
 ) -> proc_macro2::TokenStream {
     let (parts, tables) = (statement.parts(), statement.tables());
     let (id, parameters) = (statement.id(), statement.parameters());
-    let kind = kind(statement);
+    let (kind, calls) = (kind(statement), statement.calls());
     quote! {{
         #watched
         static STATEMENT: ::tenancy_sqlx::TenantSql<#kind> = ::tenancy_sqlx::__private::tenant_sql(
             &[#(#parts),*], #id, &[#(#tables),*], #parameters, ::core::file!(), ::core::line!(),
-        );
+        )
+        .calling(#calls);
         &STATEMENT
     }}
 }
@@ -196,12 +197,13 @@ fn shared_statement(
     // Nothing is written into such a text, so it is one part.
     let (text, tables) = (statement.parts().concat(), statement.tables());
     let (id, parameters) = (statement.id(), statement.parameters());
-    let kind = kind(statement);
+    let (kind, calls) = (kind(statement), statement.calls());
     quote! {{
         #watched
         static STATEMENT: ::tenancy_sqlx::SharedSql<#kind> = ::tenancy_sqlx::__private::shared_sql(
             #text, #id, &[#(#tables),*], #parameters, ::core::file!(), ::core::line!(),
-        );
+        )
+        .calling(#calls);
         &STATEMENT
     }}
 }

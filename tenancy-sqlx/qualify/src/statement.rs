@@ -18,6 +18,7 @@ pub enum Kind {
 pub struct Statement {
     parts: Vec<String>,
     kind: Kind,
+    calls: bool,
     tables: Vec<String>,
     parameters: u16,
     id: u64,
@@ -62,10 +63,23 @@ impl Statement {
         Ok(Self {
             parts,
             kind,
+            calls: false,
             tables,
             parameters,
             id,
         })
+    }
+
+    /// Notes whether it calls functions that are not on the lists.
+    pub(crate) fn calling(mut self, calls: bool) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Whether the statement calls functions of the tenant's or the app's own, of which it is not
+    /// known what they do.
+    pub fn calls(&self) -> bool {
+        self.calls
     }
 
     /// The text cut where the schema's quoted name is written; each part after the first starts

@@ -38,7 +38,7 @@ pub struct PoolMetrics {
     pub aged: u64,
     /// Connections that were closed because they were broken or could not be cleaned.
     pub closed_unclean: u64,
-    /// Abandoned connections that were rolled back, proved clean and kept.
+    /// Connections that were cleaned after somebody, proved clean and kept.
     pub recovered: u64,
     /// Requests that got a connection.
     pub acquired: u64,
@@ -91,7 +91,7 @@ impl PoolMetrics {
         .sample(&[("why", "unclean")], self.closed_unclean);
         out.counter(
             "tenancy_pool_recoveries_total",
-            "Abandoned connections that were rolled back, proved clean and kept.",
+            "Connections that were cleaned after somebody, proved clean and kept.",
         )
         .sample(&[], self.recovered);
         out.counter(

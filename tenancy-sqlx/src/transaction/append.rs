@@ -134,6 +134,7 @@ impl Entry {
             arguments: Some(arguments),
             named: true,
             reads: false,
+            calls: false,
         })
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Open {
     /// The outermost savepoint that was left without an end.
     left: Option<u32>,
     repeatable: bool,
+    /// Whether something may be left in the session.
+    soiled: bool,
     /// Whether something was done that a commit would keep.
     wrote: bool,
 }
@@ -78,6 +80,7 @@ impl Open {
             levels: 0,
             left: None,
             repeatable: false,
+            soiled: false,
             wrote: false,
         }
     }
@@ -129,6 +132,9 @@ impl Open {
 
     /// Runs one statement; if this future is dropped, the transaction stays cut off.
     pub(crate) async fn run<R>(&mut self, prepared: Prepared, run: Run<R>) -> Result<R, Fault> {
+        if prepared.calls {
+            self.soils();
+        }
         let done = run(self.start().await?, prepared).await;
         self.end(done)
     }
@@ -140,6 +146,11 @@ impl Open {
         self.undo_left().await?;
         self.health = Health::CutOff;
         Ok(self.connection())
+    }
+
+    /// A function will run that may leave something in the session.
+    pub(crate) fn soils(&mut self) {
+        self.soiled = true;
     }
 
     /// Learns how the statement ended that [`Open::start`] was for.
@@ -422,6 +433,9 @@ impl Open {
     fn finished(&mut self) {
         self.health = Health::Healthy;
         if let Some(guard) = &mut self.guard {
+            if self.soiled {
+                guard.soiled();
+            }
             guard.finished();
         }
     }

@@ -190,6 +190,7 @@ pub(crate) fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prep
         arguments,
         named: false,
         reads: false,
+        calls: false,
         sql: query.sql(),
     })
 }

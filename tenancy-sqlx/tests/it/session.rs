@@ -1,7 +1,8 @@
 //! Whatever SQL leaves in a session, the next user of the connection does not find it.
 
+use futures_util::TryStreamExt;
 use tenancy_sqlx::testing::spy;
-use tenancy_sqlx::{Database, Scope, TenantDb};
+use tenancy_sqlx::{Database, Scope, TenantDb, TenantSql, Write, tenant_sql};
 
 use crate::server::World;
 use crate::statements::*;
@@ -124,6 +125,61 @@ async fn leaves_something(world: &World) -> usize {
     let dirty = probe(&database).await != clean;
     database.close().await;
     usize::from(dirty)
+}
+
+/// What a function of the tenant's leaves when a checked statement calls it, alone, in a
+/// transaction or in a stream.
+#[tokio::test]
+async fn nothing_that_a_tenants_function_leaves_reaches_the_next_user() {
+    const CALL: &TenantSql<Write> = tenant_sql!("SELECT tenant.garbage()::text");
+    let world = World::new().await;
+    let grant = format!(
+        "GRANT TEMP ON DATABASE {} TO {login}; CREATE ROLE {login}_third; GRANT {login}_third TO {login}",
+        world.admin.get_database().unwrap(),
+        login = world.login
+    );
+    world.run_as_admin(grant).await;
+    let database = world.database(1).await;
+    let db = world.tenant(&database, "acme");
+    let clean = probe(&database).await;
+    for (what, body) in GARBAGE {
+        let body = body.replace("postgres_is_not_granted", &format!("{}_third", world.login));
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
+             AS $body$ BEGIN {body} END $body$;
+             GRANT EXECUTE ON FUNCTION acme.garbage() TO {}",
+            world.login
+        );
+        world.run_as_admin(function).await;
+        for way in 0..6 {
+            match way {
+                0 => drop(db.query(CALL).fetch_all().await.unwrap()),
+                1 => drop(db.execute(CALL).await.unwrap()),
+                2 => drop(
+                    db.query(CALL)
+                        .fetch()
+                        .try_collect::<Vec<_>>()
+                        .await
+                        .unwrap(),
+                ),
+                _ => {
+                    let mut tx = db.begin().await.unwrap();
+                    tx.query(CALL).fetch_all().await.unwrap();
+                    match way {
+                        3 => tx.commit().await.unwrap(),
+                        4 => tx.rollback().await.unwrap(),
+                        _ => drop(tx),
+                    }
+                }
+            }
+            assert_eq!(probe(&database).await, clean, "{what} in way {way}");
+            let titles = db.query_scalar::<String>(TITLES).fetch_all().await;
+            assert_eq!(titles.unwrap()[0], "acme 1", "{what} in way {way}");
+        }
+    }
+    // Nothing takes a statement away that SQL has prepared, but for those of the driver as well.
+    let pool = database.metrics().unwrap();
+    assert_eq!((pool.opened, pool.closed_unclean), (7, 6), "{pool:?}");
 }
 
 #[tokio::test]

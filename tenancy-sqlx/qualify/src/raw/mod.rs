@@ -44,9 +44,12 @@ pub(crate) fn statement(sql: &str, side: Side, allowed: &Allowed) -> Result<Stat
         places: Vec::new(),
         tables: Vec::new(),
         kind: Kind::Read,
+        calls: false,
     };
     raw.run()?;
+    let calls = raw.calls;
     Statement::new(sql, raw.places, raw.kind, raw.tables, parameters)
+        .map(|statement| statement.calling(calls))
 }
 
 struct Raw<'s, 'a> {
@@ -75,6 +78,8 @@ struct Raw<'s, 'a> {
     places: Vec<Place>,
     tables: Vec<String>,
     kind: Kind,
+    /// Whether functions are called that are not on the lists.
+    calls: bool,
 }
 
 /// What stands before a parenthesis.

@@ -59,6 +59,7 @@ impl Raw<'_, '_> {
             other if called => match self.side.function(other) {
                 Ok(owner) => {
                     self.kind = Kind::Write;
+                    self.calls = true;
                     if owner == Owner::Tenant {
                         self.place(token);
                     }

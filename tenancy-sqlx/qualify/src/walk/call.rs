@@ -108,6 +108,7 @@ impl Walk<'_, '_> {
                 let owner = owner.map_err(|why| Refusal::new(token.span(), why.0, why.1))?;
                 // What it does is not known here.
                 self.kind = Kind::Write;
+                self.calls = true;
                 if owner == Owner::Tenant {
                     self.places.push(Place {
                         start: token.start,

@@ -92,7 +92,9 @@ fn read(source: &Source<'_>) -> Result<Statement, Refusal> {
     let mut walk = Walk::new(source);
     walk.statement(&tree)?;
     walk.all_relations_were_handled(&tree)?;
+    let calls = walk.calls;
     Statement::new(source.text, walk.places, walk.kind, walk.tables, parameters)
+        .map(|statement| statement.calling(calls))
 }
 
 /// The state of one walk.
@@ -104,6 +106,8 @@ struct Walk<'s, 'a> {
     handled: BTreeSet<usize>,
     tables: Vec<String>,
     kind: Kind,
+    /// Whether functions are called that are not on the lists.
+    calls: bool,
 }
 
 impl<'s, 'a> Walk<'s, 'a> {
@@ -115,6 +119,7 @@ impl<'s, 'a> Walk<'s, 'a> {
             handled: BTreeSet::new(),
             tables: Vec::new(),
             kind: Kind::Read,
+            calls: false,
         }
     }
 
