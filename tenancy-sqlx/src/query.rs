@@ -383,7 +383,7 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
             source.database.count_retry();
             guard.forget_statements().await?;
             result = run(guard.begin_work(), prepared).await;
-        } else if guard.is_lost() && prepared.reads {
+        } else if guard.is_lost() && (prepared.reads || sabotaged!("statement.write-sent-again")) {
             // The connection was cut off, perhaps long ago; what only reads is asked once more.
             source.database.count_retry();
             drop(guard);

@@ -107,8 +107,11 @@ impl TextCache {
         // A tenant keeps its id when its schema is renamed or migrated; its texts do not survive
         // that.
         let kept = anybody || sabotaged!("statement.text-survives-rename");
-        let fits =
-            |entry: &Entry| kept || (entry.schema == *schema && entry.migration == migration);
+        let fits = |entry: &Entry| {
+            kept || (entry.schema == *schema
+                && (entry.migration == migration
+                    || sabotaged!("statement.text-survives-migration")))
+        };
         let mut entry = match entry.filter(fits) {
             Some(entry) => entry,
             None => Entry {

@@ -120,7 +120,11 @@ impl<C, W> Board<C, W> {
         }
         match self.find(tenant, false) {
             Some(place) => Asked::Granted(self.grant(place, tenant)),
-            None if self.load(tenant).waiting >= self.rules.waiting => Asked::Busy,
+            None if self.load(tenant).waiting >= self.rules.waiting
+                && !sabotaged!("pool.endless-queue") =>
+            {
+                Asked::Busy
+            }
             None => Asked::Later,
         }
     }
@@ -339,6 +343,7 @@ impl<C, W> Board<C, W> {
             self.places.iter().position(|place| {
                 place.is_idle()
                     && (roams
+                        || sabotaged!("pool.no-home")
                         || place.touched.len() < self.rules.tenants / 2
                         || place.touched.contains(&tenant))
             })

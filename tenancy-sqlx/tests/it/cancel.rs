@@ -60,6 +60,8 @@ impl Bench {
         let world = World::new().await;
         let database = world.database(1).await;
         let db = world.tenant(&database, "acme");
+        // A connection is opened when it is needed.
+        db.query(TITLES).fetch_all().await.unwrap();
         Self {
             world,
             database,
