@@ -32,6 +32,8 @@ mod fleet;
 
 mod dev_schema;
 
+pub mod doctor;
+
 mod store;
 
 #[cfg(feature = "axum")]
