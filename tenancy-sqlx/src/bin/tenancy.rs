@@ -75,6 +75,9 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
     let migrations = Migrations::read(&cli.migrations)?;
-    let fleet = Fleet::connect(owner, login, migrations).await?;
+    let mut fleet = Fleet::connect(owner, login, migrations).await?;
+    if let Some(application) = cli.database_url {
+        fleet = fleet.application(application);
+    }
     cli.command.run(&fleet, &cli.output).await
 }

@@ -114,8 +114,13 @@ mod tests {
     use super::*;
 
     fn diagnosis(codes: &[Code]) -> Diagnosis {
-        let findings = codes.iter().map(|code| Finding::new(*code, "x", "is wrong"));
-        Diagnosis::new(findings.collect(), BTreeMap::from([(Code::GrantsMissing, 7)]))
+        let findings = codes
+            .iter()
+            .map(|code| Finding::new(*code, "x", "is wrong"));
+        Diagnosis::new(
+            findings.collect(),
+            BTreeMap::from([(Code::GrantsMissing, 7)]),
+        )
     }
 
     #[test]
@@ -129,7 +134,9 @@ mod tests {
         assert!(!said.contains("grants_missing"), "{said}");
         let both = [Code::ClockWrong, Code::LoginSuperuser];
         found.refuse_critical(&both).unwrap();
-        diagnosis(&[Code::GrantsMissing]).refuse_critical(&[]).unwrap();
+        diagnosis(&[Code::GrantsMissing])
+            .refuse_critical(&[])
+            .unwrap();
     }
 
     #[test]

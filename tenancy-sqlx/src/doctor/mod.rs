@@ -144,7 +144,9 @@ impl Doctor {
             Some(options) => {
                 let mut connection = probe::connect(options).await?;
                 let probe = probe::ask(&mut connection).await?;
-                let how = probe.pooling(&mut connection, options, reading.server).await;
+                let how = probe
+                    .pooling(&mut connection, options, reading.server)
+                    .await;
                 transaction::close(connection).await;
                 findings.extend(application::findings(&probe, how));
                 if is_same(options, &self.fleet.owner) {
@@ -164,7 +166,9 @@ impl Doctor {
             Some(pooling) => pooling,
             None => {
                 let probe = probe::ask(owner).await?;
-                probe.pooling(owner, &self.fleet.owner, reading.server).await
+                probe
+                    .pooling(owner, &self.fleet.owner, reading.server)
+                    .await
             }
         };
         if pooling == Pooling::Transaction {
@@ -177,7 +181,11 @@ impl Doctor {
         }
         let of_owner = self.fleet.owner.get_username();
         let login = login.unwrap_or_else(|| {
-            self.fleet.app_login.as_deref().unwrap_or(of_owner).to_owned()
+            self.fleet
+                .app_login
+                .as_deref()
+                .unwrap_or(of_owner)
+                .to_owned()
         });
         self.examine_catalog(owner, &login, seen, findings).await
     }
@@ -242,11 +250,10 @@ impl Doctor {
 
     async fn read_clocks(&self, connection: &mut PgConnection) -> Result<Reading, Error> {
         let before = (self.clock)();
-        let row = raw_sql(
-            "SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::text",
-        )
-        .fetch_one(connection)
-        .await?;
+        let row =
+            raw_sql("SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::text")
+                .fetch_one(connection)
+                .await?;
         let after = (self.clock)();
         Ok(Reading {
             before,

@@ -43,7 +43,7 @@ const SHADOWS: &str = "
     FROM pg_class p
     JOIN pg_class c ON c.relname = p.relname AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     JOIN fleet ON fleet.oid = c.relnamespace
-    WHERE p.relnamespace = 'public'::regnamespace AND p.relkind IN ('r', 'p', 'v', 'm', 'f')
+    WHERE p.relnamespace = to_regnamespace('public') AND p.relkind IN ('r', 'p', 'v', 'm', 'f')
     GROUP BY p.oid, p.relname";
 
 /// A type moves only while one tenant has it; an extension only where its author allows it.
@@ -52,7 +52,7 @@ const TYPES_AND_EXTENSIONS: &str = "
         CASE count(*) WHEN 1 THEN 'the schema ' || quote_ident(min(fleet.nspname))
             ELSE 'the schemas of ' || count(*) || ' tenants' END,
         CASE WHEN count(*) = 1 AND NOT EXISTS (SELECT FROM pg_type s WHERE s.typname = t.typname
-                AND s.typnamespace = 'shared'::regnamespace)
+                AND s.typnamespace = to_regnamespace('shared'))
             THEN format('ALTER %s %I.%I SET SCHEMA shared',
                 CASE min(t.typtype::text) WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END,
                 min(fleet.nspname), t.typname) END

@@ -79,7 +79,11 @@ async fn behind(look: &mut Look<'_>, sets: Sets<'_>) -> Result<(), Error> {
     let standing = standing(look.connection, sets, None, Listing::NotAtHead).await?;
     for subject in standing.subjects {
         let (name, what, command) = match &subject.scope {
-            Scope::Framework => ("framework".into(), "the framework's tables".into(), "--shared"),
+            Scope::Framework => (
+                "framework".into(),
+                "the framework's tables".into(),
+                "--shared",
+            ),
             Scope::Shared => ("shared".into(), "the shared tables".into(), "--shared"),
             Scope::Tenant(target) => (
                 target.slug.to_string(),

@@ -76,9 +76,9 @@ fn power(found: Found, single: bool) -> Finding {
             "the application's login {login} has CREATEROLE{how}: it can make itself a member of \
              roles that own tenants"
         ),
-        Code::LoginCreatesDatabases => format!(
-            "the application's login {login} has CREATEDB{how}, which no request needs"
-        ),
+        Code::LoginCreatesDatabases => {
+            format!("the application's login {login} has CREATEDB{how}, which no request needs")
+        }
         Code::LoginReachesServer => format!(
             "the application's login {login} may use files or programs of the server{how}: that is \
              as good as a superuser"

@@ -76,7 +76,8 @@ pub(crate) async fn open(
     let login = (login != direct.get_username()).then(|| login.to_owned());
     let fleet = Fleet::connect(direct.clone(), login, migrations)
         .await?
-        .public_host(settings.base_domain.clone());
+        .public_host(settings.base_domain.clone())
+        .application(app.clone());
     Ok(Installation {
         fleet,
         app,

@@ -10,8 +10,8 @@ use tenancy_sqlx::{
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::banner;
 use super::installation::{self, Installation, Purpose};
+use super::{banner, doctor};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -27,6 +27,7 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
         }
     }
     let running = Running::start(&settings, &installation, Vec::new()).await?;
+    doctor::refuse_critical(&settings, &installation).await?;
     for name in unused(&settings) {
         tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
     }

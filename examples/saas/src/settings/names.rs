@@ -3,7 +3,7 @@
 use super::source::Sources;
 
 /// Every setting, as `.env.example` and the reference list them.
-pub(super) const SETTINGS: [&str; 16] = [
+pub(super) const SETTINGS: [&str; 17] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "DATABASE_POOL_SIZE",
@@ -16,6 +16,7 @@ pub(super) const SETTINGS: [&str; 16] = [
     "TENANCY_PREFIX",
     "ENABLE_MULTI_TENANCY",
     "DEFAULT_TENANT_SCHEMA",
+    "DOCTOR_ACCEPT",
     "LOG_FORMAT",
     "RUST_LOG",
     "LOG_DIR",
