@@ -162,14 +162,13 @@ impl Doctor {
                  pooler were not looked at",
             )),
         }
-        let pooling = match pooling {
-            Some(pooling) => pooling,
-            None => {
-                let probe = probe::ask(owner).await?;
-                probe
-                    .pooling(owner, &self.fleet.owner, reading.server)
-                    .await
-            }
+        let pooling = if let Some(pooling) = pooling {
+            pooling
+        } else {
+            let probe = probe::ask(owner).await?;
+            probe
+                .pooling(owner, &self.fleet.owner, reading.server)
+                .await
         };
         if pooling == Pooling::Transaction {
             findings.push(Finding::new(
@@ -238,11 +237,12 @@ impl Doctor {
         Ok(Diagnosis::new(findings, omitted))
     }
 
+    /// Compiling a question would take longer than answering it does.
     fn begin(&self) -> String {
         format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
              SET LOCAL standard_conforming_strings = on; SET LOCAL statement_timeout = {}; \
-             SET LOCAL lock_timeout = '2s'; {}",
+             SET LOCAL lock_timeout = '2s'; SET LOCAL jit = off; {}",
             self.limit.as_millis().clamp(1, 86_400_000),
             search_path::SET_LOCAL_CATALOG
         )

@@ -152,13 +152,17 @@ fn open(found: Found) -> Finding {
 fn missing() -> String {
     let rows = grants::ROWS;
     format!(
-        "WITH unusable AS (
-            SELECT fleet.oid, fleet.nspname, (SELECT min(c.relname) FROM pg_class c
-                WHERE c.relnamespace = fleet.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                  AND NOT has_table_privilege(login.oid, c.oid, '{rows}')
-                  AND NOT has_any_column_privilege(login.oid, c.oid, 'SELECT, INSERT, UPDATE'))
-                AS relname, has_schema_privilege(login.oid, fleet.oid, 'USAGE') AS enters
-            FROM fleet, login
+        "WITH closed AS (
+            SELECT c.relnamespace AS oid, min(c.relname) AS relname
+            FROM login, pg_class c JOIN fleet ON fleet.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+              AND NOT has_table_privilege(login.oid, c.oid, '{rows}')
+              AND NOT has_any_column_privilege(login.oid, c.oid, 'SELECT, INSERT, UPDATE')
+            GROUP BY c.relnamespace
+        ), unusable AS (
+            SELECT fleet.nspname, closed.relname,
+                has_schema_privilege(login.oid, fleet.oid, 'USAGE') AS enters
+            FROM login, fleet LEFT JOIN closed USING (oid)
         )
         SELECT 'grants_missing', quote_ident(nspname),
             CASE WHEN enters THEN 'the table ' || quote_ident(relname) ELSE 'the schema' END,
