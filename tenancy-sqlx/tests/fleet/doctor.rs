@@ -324,11 +324,8 @@ async fn poolers_and_what_they_carry_over_are_seen() {
             let mut other = PgConnection::connect_with(&pooler.options).await.unwrap();
             run(&mut other, left).await;
             other.close().await.unwrap();
-            assert_eq!(
-                codes().await,
-                Vec::from_iter(code.into_iter().chain([note])),
-                "{left}"
-            );
+            let expected: Vec<Code> = code.into_iter().chain([note]).collect();
+            assert_eq!(codes().await, expected, "{left}");
         }
     }
     patient.discharge().await;
