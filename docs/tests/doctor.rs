@@ -17,7 +17,10 @@ fn the_page_lists_exactly_the_codes_there_are_by_severity() {
             "## Notes" => severity = Some(Severity::Note),
             _ => {}
         }
-        if let Some(code) = line.strip_prefix("| `").and_then(|row| row.split('`').next()) {
+        if let Some(code) = line
+            .strip_prefix("| `")
+            .and_then(|row| row.split('`').next())
+        {
             listed.insert(code.to_owned(), severity);
         }
     }
