@@ -17,7 +17,8 @@ use crate::migrate::script::{Script, apply};
 use crate::search_path;
 
 /// What the comment of a schema says that may be dropped and made anew.
-const MARK: &str = "made by dev-schema: the tables of a tenant, of nobody; made anew at will";
+pub(crate) const MARK: &str =
+    "made by dev-schema: the tables of a tenant, of nobody; made anew at will";
 
 /// A schema that was made by [`Fleet::dev_schema`], and how tools reach its tables.
 #[derive(Clone)]

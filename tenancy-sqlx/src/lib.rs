@@ -35,6 +35,8 @@ mod fleet;
 
 mod dev_schema;
 
+pub mod doctor;
+
 mod store;
 
 #[cfg(feature = "axum")]

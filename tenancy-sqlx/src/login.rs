@@ -9,7 +9,7 @@ use crate::fleet::transaction;
 use crate::search_path;
 
 /// PostgreSQL 15, as servers count.
-const OLDEST_SERVER: i32 = 150_000;
+pub(crate) const OLDEST_SERVER: i32 = 150_000;
 
 /// Proves that the connection's server is new enough and its login has no schema to fall into.
 ///
@@ -76,7 +76,7 @@ pub(crate) async fn verify(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Limits that an application's login has in its database unless it was given others.
-const LIMITS: [(&str, &str); 3] = [
+pub(crate) const LIMITS: [(&str, &str); 3] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
@@ -111,9 +111,7 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
             .fetch_one(&mut connection)
             .await?;
         if unlimited {
-            changes.push(format!(
-                "ALTER ROLE {login} IN DATABASE {database} SET {limit} = '{value}'"
-            ));
+            changes.push(limit_login(&login, &database, limit, value));
         }
     }
     for change in &changes {
@@ -123,4 +121,9 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
     }
     connection.close().await?;
     Ok(changes)
+}
+
+/// Gives a login a limit in one database; both names come quoted.
+pub(crate) fn limit_login(login: &str, database: &str, limit: &str, value: &str) -> String {
+    format!("ALTER ROLE {login} IN DATABASE {database} SET {limit} = '{value}'")
 }

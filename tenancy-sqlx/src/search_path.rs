@@ -34,6 +34,10 @@ pub(crate) fn startup_options_shared() -> &'static str {
 /// The path that is in force, as a value in SQL.
 pub(crate) const CURRENT: &str = "pg_catalog.current_setting('search_path')";
 
+/// The path that the login starts with, whatever the session has now.
+pub(crate) const OF_LOGIN: &str =
+    "(SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path')";
+
 /// Whether `path`, as [`CURRENT`] gives it, names no schema; that of the framework's logins does
 /// not.
 pub(crate) fn is_empty(path: &str) -> bool {
@@ -62,3 +66,16 @@ pub(crate) fn rebind_routines(from: &SchemaName, to: &SchemaName) -> String {
         quoted = to.quoted(),
     )
 }
+
+/// Lets the open transaction find what is PostgreSQL's own by bare names, and print every other
+/// name with its schema.
+pub(crate) const SET_LOCAL_CATALOG: &str = "SET LOCAL search_path TO pg_catalog, pg_temp";
+
+/// In a question about `pg_proc p`: the setting that pins the path of the routine, or NULL.
+pub(crate) const ROUTINE_PIN: &str = "(SELECT split_part(setting, '=', 2) \
+     FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search\\_path=%')";
+
+/// In a question about `pg_proc p` in a schema `n`: the action that pins the path of the routine
+/// to its own schema.
+pub(crate) const PIN_ROUTINE: &str =
+    "'SET search_path TO ' || quote_ident(n.nspname) || ', extensions, pg_temp'";

@@ -20,7 +20,7 @@ Examples:
   DATABASE_URL=postgres://app@db/saas saas serve --listen 0.0.0.0:8000
 
 Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed, 4 something is pending
-(migrate status --check). Settings come from the environment and .env; see .env.example.";
+(migrate status --check), 5 something is critical (doctor). Settings come from the environment and .env; see .env.example.";
 
 /// A blog-and-product SaaS for many tenants.
 #[derive(Debug, Parser)]

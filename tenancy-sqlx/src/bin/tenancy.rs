@@ -85,8 +85,11 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
     let migrations = Migrations::read(&cli.migrations)?;
-    let fleet = Fleet::connect(owner, login, migrations)
+    let mut fleet = Fleet::connect(owner, login, migrations)
         .await?
         .isolation(cli.isolation);
+    if let Some(application) = cli.database_url {
+        fleet = fleet.application(application);
+    }
     cli.command.run(&fleet, &cli.output).await
 }

@@ -37,6 +37,7 @@ mod psql;
 mod tenant;
 
 mod dev_schema;
+mod doctor;
 mod sql;
 
 mod each;
@@ -66,6 +67,9 @@ pub enum FleetCommand {
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
     #[command(after_help = dev_schema::EXAMPLES)]
     DevSchema(dev_schema::DevSchema),
+    /// Look for what would make isolation fail, and say what mends it.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Doctor),
     /// Run one of these commands for one tenant or for each.
     #[command(after_help = each::EXAMPLES)]
     Run(each::Run),
@@ -151,6 +155,7 @@ impl FleetCommand {
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
             Self::DevSchema(command) => command.run(fleet, output).await,
+            Self::Doctor(command) => command.run(fleet, output).await,
             Self::Run(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,

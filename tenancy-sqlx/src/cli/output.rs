@@ -37,6 +37,8 @@ pub enum Exit {
     SomeFailed,
     /// 4: something is pending, and the command was asked to check.
     Pending,
+    /// 5: the doctor found something critical.
+    Critical,
 }
 
 impl Exit {
@@ -48,6 +50,7 @@ impl Exit {
             Self::Usage => 2,
             Self::SomeFailed => 3,
             Self::Pending => 4,
+            Self::Critical => 5,
         }
     }
 }

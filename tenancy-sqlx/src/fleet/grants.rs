@@ -3,7 +3,7 @@
 use tenancy_core::SchemaName;
 
 /// Rows, never structure.
-const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
+pub(crate) const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// The tables that take rows of tenants' transactions, with the columns that those may write: the
 /// order and the times are the server's.
@@ -16,7 +16,7 @@ pub(super) const APPENDED: [(&str, &str); 2] = [
 ];
 
 /// A role's name as an SQL identifier.
-pub(super) fn role(name: &str) -> String {
+pub(crate) fn role(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

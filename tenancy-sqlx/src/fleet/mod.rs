@@ -61,6 +61,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
 pub struct Fleet {
     pub(crate) owner: PgConnectOptions,
     pub(crate) app_login: Option<Arc<str>>,
+    pub(crate) application: Option<PgConnectOptions>,
     pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
     public_hosts: Vec<Domain>,
@@ -90,6 +91,7 @@ impl Fleet {
         let fleet = Self {
             owner,
             app_login: app_login.map(Arc::from),
+            application: None,
             migrations,
             resources: Vec::new(),
             public_hosts: Vec::new(),
@@ -99,6 +101,13 @@ impl Fleet {
         };
         transaction::close(fleet.open().await?).await;
         Ok(fleet)
+    }
+
+    /// Says how the application connects, which [`Fleet::doctor`] looks at too.
+    #[must_use]
+    pub fn application(mut self, options: PgConnectOptions) -> Self {
+        self.application = Some(options);
+        self
     }
 
     /// Registers a store that tenants have something in; they are made ready in this order.
@@ -184,7 +193,7 @@ impl Fleet {
         transaction::open(&self.owner).await
     }
 
-    fn sets(&self) -> Sets<'_> {
+    pub(crate) fn sets(&self) -> Sets<'_> {
         Sets {
             framework: &FRAMEWORK,
             shared: &self.migrations.shared,

@@ -6,11 +6,15 @@
     reason = "clippy's exception for tests does not reach their helpers"
 )]
 
+mod faults;
+mod patient;
+mod pooler;
 mod proxy;
 mod recorder;
 mod support;
 
 mod append;
+mod doctor;
 mod live;
 mod migrate;
 mod names;

@@ -10,7 +10,7 @@ use tenancy_sqlx::{NewTenant, Selection};
 
 use super::installation::{self, Installation, Purpose};
 use super::serve::{self, Running};
-use super::{banner, seed};
+use super::{banner, doctor, seed};
 use crate::cli::Failure;
 use crate::settings::Settings;
 
@@ -43,6 +43,7 @@ pub(crate) async fn run(
         .collect::<Result<Vec<_>, _>>()?;
     let running = Running::start(&settings, &installation, domains.clone()).await?;
     make_tenants(&installation, &running, &domains).await?;
+    doctor::refuse_critical(&settings, &installation).await?;
     banner::demo(
         &settings,
         listener.local_addr()?,

@@ -77,7 +77,8 @@ pub(crate) async fn open(
     let fleet = Fleet::connect(direct.clone(), login, migrations)
         .await?
         .public_host(settings.base_domain.clone())
-        .isolation(settings.isolation);
+        .isolation(settings.isolation)
+        .application(app.clone());
     Ok(Installation {
         fleet,
         app,

@@ -1,6 +1,7 @@
 //! What the command line does: `installation.rs` finds the database, the others use it.
 
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod installation;
 mod metrics;
 pub(crate) mod serve;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::installation::{self, Installation, Purpose};
-use super::{banner, metrics};
+use super::{banner, doctor, metrics};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -28,6 +28,7 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
         }
     }
     let running = Running::start(&settings, &installation, Vec::new()).await?;
+    doctor::refuse_critical(&settings, &installation).await?;
     for name in unused(&settings) {
         tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
     }

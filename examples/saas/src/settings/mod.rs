@@ -16,6 +16,7 @@ use std::str::FromStr;
 use sqlx::postgres::PgConnectOptions;
 use tenancy_core::{Domain, Prefix, SchemaName, TrustedProxies};
 use tenancy_sqlx::Isolation;
+use tenancy_sqlx::doctor::Code;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::metrics::MetricsListen;
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
     /// Whether tenants have roles of their own.
     pub(crate) isolation: Isolation,
     pub(crate) trusted_proxies: TrustedProxies,
+    /// The critical findings of the doctor that are no reason not to serve.
+    pub(crate) doctor_accept: Vec<Code>,
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
     pub(crate) log_dir: PathBuf,
@@ -111,6 +114,7 @@ impl Settings {
             single_tenant: reader.single_tenant(),
             isolation: reader.parsed("TENANT_ISOLATION", Isolation::Schema),
             trusted_proxies: reader.proxies(),
+            doctor_accept: reader.codes("DOCTOR_ACCEPT"),
             log_format: reader.parsed("LOG_FORMAT", LogFormat::Pretty),
             log_filter: reader.log_filter(default_filter),
             log_dir: sources.get("LOG_DIR").unwrap_or(".").into(),
@@ -256,6 +260,19 @@ impl Reader<'_> {
         };
         self.faults.push(fault);
         None
+    }
+
+    /// Codes of the doctor with commas between; every one that is none is a fault of its own.
+    fn codes(&mut self, name: &str) -> Vec<Code> {
+        let listed = self.sources.get(name).unwrap_or_default().split(',');
+        let mut codes = Vec::new();
+        for text in listed.map(str::trim).filter(|text| !text.is_empty()) {
+            match text.parse() {
+                Ok(code) => codes.push(code),
+                Err(error) => self.faults.push(format!("{name} cannot be used: {error}")),
+            }
+        }
+        codes
     }
 
     fn proxies(&mut self) -> TrustedProxies {

@@ -3,7 +3,7 @@
 use super::source::Sources;
 
 /// Every setting, as `.env.example` and the reference list them.
-pub(super) const SETTINGS: [&str; 18] = [
+pub(super) const SETTINGS: [&str; 19] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "DATABASE_POOL_SIZE",
@@ -18,6 +18,7 @@ pub(super) const SETTINGS: [&str; 18] = [
     "ENABLE_MULTI_TENANCY",
     "DEFAULT_TENANT_SCHEMA",
     "TENANT_ISOLATION",
+    "DOCTOR_ACCEPT",
     "LOG_FORMAT",
     "RUST_LOG",
     "LOG_DIR",

@@ -263,6 +263,25 @@ fn a_name_that_is_nearly_a_setting_is_refused_with_the_right_one() {
 }
 
 #[test]
+fn codes_of_the_doctor_are_accepted_by_name_and_misspelt_ones_refused_with_the_right_one() {
+    let accepted = |text: &str| read(&[("DOCTOR_ACCEPT", text)]).unwrap().doctor_accept;
+    assert!(read(&[]).unwrap().doctor_accept.is_empty());
+    assert_eq!(
+        accepted("login_superuser, clock_wrong,"),
+        [Code::LoginSuperuser, Code::ClockWrong]
+    );
+    let error = faults(&[("DOCTOR_ACCEPT", "login_superusr,clock_wrong,all")]);
+    assert!(
+        error.contains("DOCTOR_ACCEPT cannot be used")
+            && error.contains("did you mean login_superuser?"),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 2, "{error}");
+    let error = faults_of_file(&[("DOCTOR_ACEPT", "x")]);
+    assert!(error.contains("write DOCTOR_ACCEPT"), "{error}");
+}
+
+#[test]
 fn names_of_others_are_left_alone() {
     let file = [
         ("EMAIL_HOST", "mail"),

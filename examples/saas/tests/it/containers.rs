@@ -50,6 +50,10 @@ async fn the_logins_that_the_containers_make_are_enough_and_no_more() {
 
     assert!(is_healthy(app.port).await, "the health check fails");
 
+    let examined = run(with_both(saas()).args(["doctor", "--json"])).await;
+    let found: serde_json::Value = serde_json::from_slice(&examined.stdout).unwrap();
+    assert_eq!(found["findings"], serde_json::json!([]), "{found}");
+
     // What the login of requests could do without a path, and what it may not do at all.
     let mut connection = login("saas_app").connect().await.unwrap();
     let path: String = sqlx::query_scalar("SELECT current_setting('search_path')")

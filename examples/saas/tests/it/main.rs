@@ -9,6 +9,7 @@ mod blog;
 mod commands;
 mod containers;
 mod demo;
+mod doctor;
 mod isolation;
 mod lifecycle;
 mod metrics;
