@@ -1,19 +1,7 @@
-//! `saas`: a complete multi-tenant application on the tenancy crates.
-//!
-//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written.
-
-mod app;
-mod blog;
-mod pages;
-mod state;
-
-mod cli;
-mod commands;
-mod settings;
-mod telemetry;
+//! `saas`: see the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    saas::main()
 }

@@ -34,6 +34,15 @@
 
 mod database;
 
+mod template;
+
+mod tenants;
+
+mod argument;
+mod run;
+
+mod rows;
+
 mod literal;
 mod source;
 
@@ -41,7 +50,13 @@ mod excerpt;
 mod fault;
 mod statements;
 
+pub use argument::{FromTest, Needs};
 pub use database::TestDatabase;
 pub use fault::{StatementFault, StatementFaults};
+pub use rows::TenantRows;
+pub use run::TestOutcome;
 pub use source::{Place, Unseen};
 pub use statements::{Checked, Statements};
+pub use tenants::{TestTenant, TestTenants};
+
+pub(crate) use run::run;

@@ -5,6 +5,7 @@
 
 mod adversary;
 mod append;
+mod attribute;
 mod cancel;
 mod copy;
 mod door;

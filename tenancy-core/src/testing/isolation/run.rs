@@ -68,6 +68,10 @@ impl<'a> Run<'a> {
                 let busy = 1 - quiet;
                 let before = self.everything().await;
                 self.learn_of(&[quiet], &reads).await;
+                self.forget(busy);
+                for ask in self.numbers(|ask| !ask.is_read()) {
+                    self.send(ask, busy).await;
+                }
                 self.sweep(&[busy], &every, &reads).await;
                 let writes = |ask: &Ask, actor: &Actor<'_>| {
                     ask.is_read() || (actor.tenant != Some(quiet) && !actor.guest)
@@ -108,6 +112,13 @@ impl<'a> Run<'a> {
                 self.usual.insert((ask, actor), usual);
             }
         }
+    }
+
+    /// Expects nothing of what is read where `busy` writes.
+    fn forget(&mut self, busy: usize) {
+        let actors = &self.actors;
+        self.usual
+            .retain(|(_, actor), _| *actor != busy && !actors[*actor].guest);
     }
 
     /// Drops each of `asks` of each of `actors` after every number of polls, and lets the other
