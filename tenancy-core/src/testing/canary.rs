@@ -34,7 +34,7 @@ impl Canary {
         for mut half in [high, low] {
             // 26 to the power of 14 is more than 64 bits.
             for _ in 0..14 {
-                let letter = u8::try_from(half % 26).expect("less than 26");
+                let [letter, ..] = (half % 26).to_le_bytes();
                 word.push(char::from(b'a' + letter));
                 half /= 26;
             }

@@ -70,7 +70,8 @@ impl<'a> Run<'a> {
                 self.learn_of(&[quiet], &reads).await;
                 self.forget(busy);
                 for ask in self.numbers(|ask| !ask.is_read()) {
-                    self.send(ask, busy).await;
+                    // Before anything is dropped, so that each is answered once.
+                    let _ = self.send(ask, busy).await;
                 }
                 self.sweep(&[busy], &every, &reads).await;
                 let writes = |ask: &Ask, actor: &Actor<'_>| {
