@@ -189,6 +189,9 @@ impl Inner {
             .iter()
             .map(|tenant| tenant.schema_name().to_string())
             .collect();
+        if schemas.is_empty() {
+            return;
+        }
         let what = format!("the test's tenants, in {}, are", schemas.join(", "));
         self.home.test.say_where(&what);
     }

@@ -1,6 +1,4 @@
-use tenancy_sqlx::TenantDb;
-
 #[tenancy_sqlx::test]
-fn posts_are_counted(db: TenantDb) {}
+fn posts_are_counted(db: tenancy_sqlx::TenantDb) {}
 
 fn main() {}

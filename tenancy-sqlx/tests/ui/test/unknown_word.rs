@@ -1,6 +1,4 @@
-use tenancy_sqlx::TenantDb;
-
 #[tenancy_sqlx::test(migration = "db")]
-async fn posts_are_counted(db: TenantDb) {}
+async fn posts_are_counted(db: tenancy_sqlx::TenantDb) {}
 
 fn main() {}
