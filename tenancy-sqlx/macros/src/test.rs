@@ -75,8 +75,8 @@ fn arguments(test: &ItemFn) -> syn::Result<Vec<Type>> {
              #[tokio::test] for a test without tenants",
         ));
     }
-    let argument = |input| match input {
-        &FnArg::Receiver(ref receiver) => Err(Error::new(
+    let argument = |input: &FnArg| match input {
+        FnArg::Receiver(receiver) => Err(Error::new(
             receiver.span(),
             "a #[tenancy_sqlx::test] is a function of its own, not a method",
         )),
