@@ -14,12 +14,13 @@
 //! let (a, b) = (context("harbour"), context("northwind"));
 //! let a = Party::new(a.tenant(), "harbour.example.com");
 //! let b = Party::new(b.tenant(), "northwind.example.com");
-//! # let greetings = [&a, &b].map(|party| (party.host().to_owned(), party.canary().to_string()));
+//! # let greeting = |party: &Party| (party.host().to_owned(), party.canary().to_string());
+//! # let greetings = [greeting(&a), greeting(&b)];
 //! # let app = service_fn(move |request: Request<Full<bytes::Bytes>>| {
-//! #     let found = greetings.iter().find(|(host, _)| request.headers()["host"] == **host);
+//! #     let found = greetings.iter().find(|(host, _)| request.headers()["host"] == host.as_str());
 //! #     let found = found.cloned();
 //! #     async move {
-//! #         let mut answer = Response::new(Full::from(found.clone().unwrap_or_default().1));
+//! #         let mut answer = Response::new(Full::<bytes::Bytes>::from(found.clone().unwrap_or_default().1));
 //! #         *answer.status_mut() = if found.is_some() { http::StatusCode::OK } else { http::StatusCode::NOT_FOUND };
 //! #         Ok::<_, std::convert::Infallible>(answer)
 //! #     }
