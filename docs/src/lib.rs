@@ -21,3 +21,4 @@ page!(tenant_sql, "book/guide/tenant-sql.md");
 page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
 page!(doctor, "book/reference/doctor.md");
+page!(testing, "book/guide/testing.md");

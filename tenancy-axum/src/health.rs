@@ -44,6 +44,16 @@ pub struct Health {
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
 impl Health {
+    /// The paths of the routes, for whoever lists every path there is.
+    pub const PATHS: [&'static str; 6] = [
+        "/health",
+        "/health/",
+        "/health/ready",
+        "/health/ready/",
+        "/health/live",
+        "/health/live/",
+    ];
+
     /// Starts without checks and with a deadline of 2 s for each.
     pub fn new() -> Self {
         Self {
@@ -85,13 +95,14 @@ impl Health {
                 parts: None,
             })
         });
-        Router::new()
-            .route("/health", ready.clone())
-            .route("/health/", ready.clone())
-            .route("/health/ready", ready.clone())
-            .route("/health/ready/", ready)
-            .route("/health/live", live.clone())
-            .route("/health/live/", live)
+        let [whole @ .., live_bare, live_closed] = Self::PATHS;
+        let mut router = Router::new();
+        for path in whole {
+            router = router.route(path, ready.clone());
+        }
+        router
+            .route(live_bare, live.clone())
+            .route(live_closed, live)
     }
 
     async fn report(&self) -> Response {

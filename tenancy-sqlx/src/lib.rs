@@ -79,6 +79,8 @@ pub use store::{PgTenantStore, TenantChange, TenantChanges};
 pub use tenancy_qualify::{Allowed, InvalidAllowed};
 #[cfg(feature = "dynamic")]
 pub use tenancy_sqlx_macros::allowed;
+#[cfg(feature = "testing")]
+pub use tenancy_sqlx_macros::test;
 pub use tenancy_sqlx_macros::{shared_sql, tenant_sql};
 pub use transaction::{
     AuditEntry, CopyTable, Entry, Lease, OutboxEntry, Scope, ScopedTx, SharedTx, TenantTx,

@@ -203,6 +203,16 @@ pub mod private {
         tenancy_qualify::Allowed::parse(text).expect("the macro has read the same text")
     }
 
+    /// Runs what `#[tenancy_sqlx::test]` stands on.
+    #[cfg(feature = "testing")]
+    pub fn test<R: crate::testing::TestOutcome>(
+        migrations: &'static str,
+        needs: &[crate::testing::Needs],
+        test: impl AsyncFnOnce(&crate::testing::TestTenants) -> R,
+    ) -> R {
+        crate::testing::run(migrations, needs, test)
+    }
+
     /// Holds what `tenant_sql!` has checked.
     pub const fn tenant_sql<K: Kind>(
         parts: &'static [&'static str],

@@ -1,7 +1,7 @@
 //! Read this first: how the crates become one application.
 //!
 //! `host -> resolver -> cached store -> TenantContext -> TenantDb -> handler -> JSON or problem`.
-//! Which router answers is decided by the host alone.
+//! Which router answers is decided by the host alone; what it serves stands in `routes.rs`.
 
 use std::sync::Arc;
 
@@ -12,21 +12,24 @@ use tenancy_core::{
 };
 use tenancy_sqlx::PgTenantStore;
 
+use crate::routes::{self, Side};
 use crate::state::AppState;
-use crate::{blog, pages};
 
 /// Who a request's tenant is.
 #[derive(Debug, Clone)]
-pub(crate) enum Tenancy {
+pub enum Tenancy {
     /// The tenant that owns the host; the base domain itself is the public side.
-    ByHost { base_domain: Domain },
+    ByHost {
+        /// The public host.
+        base_domain: Domain,
+    },
     /// One tenant on every host, chosen at start.
     Single(TenantId),
 }
 
 /// Builds the resolver: who serves a host is asked of the cache, and of the database only when
 /// the cache does not know.
-pub(crate) fn resolver(
+pub fn resolver(
     tenancy: &Tenancy,
     store: CachedStore<PgTenantStore>,
     proxies: TrustedProxies,
@@ -41,31 +44,16 @@ pub(crate) fn resolver(
 }
 
 /// Builds the whole application as one router.
-pub(crate) fn router(state: &AppState, resolver: Resolver, requests: RequestMetrics) -> Router {
+pub fn router(state: &AppState, resolver: Resolver, requests: RequestMetrics) -> Router {
     Routes::new(Arc::new(resolver))
-        .public(public(state))
-        .tenant(tenant(state))
+        .public(routes::router(Side::Public).with_state(state.clone()))
+        .tenant(routes::router(Side::Tenant).with_state(state.clone()))
         .universal(health(state))
         .metrics(requests)
         .build()
 }
 
-/// What `localhost` serves.
-fn public(state: &AppState) -> Router {
-    Router::new()
-        .merge(pages::public())
-        .with_state(state.clone())
-}
-
-/// What `tenant1.localhost` serves.
-fn tenant(state: &AppState) -> Router {
-    Router::new()
-        .merge(pages::tenant())
-        .merge(blog::api())
-        .with_state(state.clone())
-}
-
-/// What every host serves.
+/// What every host serves: the paths are [`Health::PATHS`].
 fn health(state: &AppState) -> Router {
     let database = state.database.clone();
     Health::new()

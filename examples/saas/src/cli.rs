@@ -96,7 +96,7 @@ const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     clippy::print_stderr,
     reason = "the program's last word goes to the terminal"
 )]
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let mut cli = Cli::parse();
     if let Command::Fleet(command) = cli.command {
         cli.command = Command::Fleet(command.migrations_in(Path::new(MIGRATIONS)));

@@ -1,16 +1,4 @@
-//! `saas`: a complete multi-tenant application on the tenancy crates.
-//!
-//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written.
-
-mod app;
-mod blog;
-mod pages;
-mod state;
-
-mod cli;
-mod commands;
-mod settings;
-mod telemetry;
+//! `saas`: see the library.
 
 use std::process::ExitCode;
 
@@ -20,5 +8,5 @@ fn main() -> ExitCode {
     if let Ok(name) = std::env::var("TENANCY_SABOTAGE") {
         tenancy_core::sabotage::choose(name);
     }
-    cli::main()
+    saas::main()
 }

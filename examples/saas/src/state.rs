@@ -6,21 +6,24 @@ use tenancy_sqlx::{Database, PgTenantStore};
 
 /// Shared by every request; cloning copies a few pointers.
 #[derive(Debug, Clone)]
-pub(crate) struct AppState {
-    pub(crate) database: Database,
-    pub(crate) tenants: PgTenantStore,
-    pub(crate) site: Site,
+pub struct AppState {
+    /// Whatever is in PostgreSQL.
+    pub database: Database,
+    /// Who the tenants are.
+    pub tenants: PgTenantStore,
+    /// How this installation is reached.
+    pub site: Site,
     /// Starts every name outside the database, so that installations can share servers.
-    pub(crate) prefix: Prefix,
+    pub prefix: Prefix,
 }
 
 /// How this installation is reached from outside.
 #[derive(Debug, Clone)]
-pub(crate) struct Site {
+pub struct Site {
     /// The public host; tenants made without a domain get one label below it.
-    pub(crate) base_domain: Domain,
+    pub base_domain: Domain,
     /// Tenants a visitor is shown on the public page: those of the demo, else none.
-    pub(crate) showcase: Vec<Domain>,
+    pub showcase: Vec<Domain>,
 }
 
 impl FromRef<AppState> for Database {

@@ -4,6 +4,8 @@
 
 mod cached;
 mod hosts;
+#[cfg(feature = "testing")]
+mod isolation;
 mod layer;
 mod names;
 mod resolve;

@@ -2,10 +2,12 @@
 //!
 //! [`tenant_sql!`](macro@tenant_sql) reads a tenant's statement while the program is compiled:
 //! see `tenancy-qualify` for what it accepts and how it keeps a statement inside its tenant.
-//! [`shared_sql!`](macro@shared_sql) does the same for statements on the app's own tables.
+//! [`shared_sql!`](macro@shared_sql) does the same for statements on the app's own tables, and
+//! [`#[test]`](macro@test) gives a test tenants of its own.
 #![forbid(unsafe_code)]
 
 mod manifest;
+mod test;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -85,6 +87,40 @@ pub fn allowed(input: TokenStream) -> TokenStream {
         allowed
     }}
     .into()
+}
+
+/// Gives a test tenants of its own.
+///
+/// Every argument is made for the test: a new tenant for each `TenantDb`, `ScopedDb`,
+/// `TenantContext` or `TestTenant`. `TestTenants`, `Fleet`, `Database` and `SharedDb` are those of
+/// a database that no other test sees. Whatever implements `tenancy_sqlx::testing::FromTest` can be
+/// an argument.
+///
+/// ```text
+/// #[tenancy_sqlx::test]
+/// async fn posts_are_counted(db: TenantDb) -> Result<(), tenancy_sqlx::Error> {
+///     db.execute(tenant_sql!("INSERT INTO posts (title) VALUES ('one')")).await?;
+///     let count: i64 = db.query_scalar(tenant_sql!("SELECT count(*) FROM posts")).fetch_one().await?;
+///     assert_eq!(count, 1);
+///     Ok(())
+/// }
+/// ```
+///
+/// The migrations are those in the crate's folder `migrations`, with `tenant/` and `shared/` in it;
+/// another one is named by `#[tenancy_sqlx::test(migrations = "db/migrations")]`. Tests run beside
+/// each other: the shared migrations are applied once per process. Tests that take nothing but
+/// tenants share a database, in which each has its own; any other test gets a copy of it.
+///
+/// What a test made is gone afterwards. A test that panics or returns an `Err` keeps it, and prints
+/// how to look at it.
+///
+/// The server is the one at `TEST_DATABASE_URL`, or one that the first test starts. Needs the
+/// feature `testing`.
+#[proc_macro_attribute]
+pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(attribute.into(), item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }
 
 fn refused(message: impl std::fmt::Display) -> proc_macro2::TokenStream {

@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt::Write as _;
 use std::str::FromStr as _;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -50,6 +50,8 @@ pub struct TestDatabase {
     server: &'static Server,
     /// Empty once dropped.
     name: String,
+    /// Whether somebody wants to look at it.
+    kept: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -71,23 +73,46 @@ impl TestDatabase {
     ///
     /// When there is no server and none can be started, or when it does not answer.
     pub async fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         #[cfg(sabotage)]
         tenancy_core::testing::sabotage();
         let server = Server::get().await;
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!(
-            "{PREFIX}{}_{number}_{}",
-            std::process::id(),
-            now().as_secs()
-        );
+        let connection = connect(&server.superuser).await;
+        Self::prepared(server, connection, next_name()).await
+    }
+
+    /// Makes another database with the same in it; nobody may be connected to this one.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer, or refuses.
+    pub(super) async fn copy(&self) -> Self {
+        let (server, name) = (self.server, next_name());
         let mut connection = connect(&server.superuser).await;
+        let copy = format!(r#"CREATE DATABASE "{name}" TEMPLATE "{}""#, self.name);
+        connection
+            .execute(AssertSqlSafe(copy))
+            .await
+            .unwrap_or_else(|error| panic!("cannot make test database `{name}`: {error}"));
+        // What is granted on a database and set for its logins does not come with the copy.
+        Self::prepared(server, connection, name).await
+    }
+
+    async fn prepared(server: &'static Server, mut connection: PgConnection, name: String) -> Self {
         logins::prepare_database(&server.superuser, &mut connection, &name)
             .await
             .unwrap_or_else(|error| panic!("cannot make test database `{name}`: {error:?}"));
         // Nothing is lost when saying goodbye fails.
         let _ = connection.close().await;
-        Self { server, name }
+        Self {
+            server,
+            name,
+            kept: AtomicBool::new(false),
+        }
+    }
+
+    /// Keeps the database when this value goes, and says where it is.
+    pub(super) fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
     }
 
     /// The restricted login of the application; its default path is empty in this database.
@@ -152,8 +177,8 @@ impl Drop for TestDatabase {
         if self.name.is_empty() {
             return;
         }
-        if thread::panicking() {
-            self.say_where();
+        if thread::panicking() || *self.kept.get_mut() {
+            self.say_where("the test's database is");
         } else {
             // Where the thread is gone the next run drops it.
             let _ = self.server.unneeded.send(std::mem::take(&mut self.name));
@@ -166,7 +191,7 @@ impl TestDatabase {
         clippy::print_stderr,
         reason = "the reader of a failed test's output needs it"
     )]
-    fn say_where(&self) {
+    pub(super) fn say_where(&self, what: &str) {
         let options = &self.server.superuser;
         let host = options.get_socket().map_or_else(
             || options.get_host().to_owned(),
@@ -178,7 +203,7 @@ impl TestDatabase {
             format!("for {} minutes", GRACE.as_secs() / 60)
         };
         eprintln!(
-            "the test's database is kept {until}:\n  psql -h '{host}' -p {} -U {} {}",
+            "{what} kept {until}:\n  psql -h '{host}' -p {} -U {} {}",
             options.get_port(),
             options.get_username(),
             self.name
@@ -386,6 +411,17 @@ fn is_abandoned(name: &str, now: u64, is_alive: impl Fn(u32) -> bool) -> bool {
         return false;
     };
     made + GRACE.as_secs() < now && !is_alive(process)
+}
+
+/// A name that no other test's database has.
+fn next_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "{PREFIX}{}_{number}_{}",
+        std::process::id(),
+        now().as_secs()
+    )
 }
 
 fn now() -> Duration {

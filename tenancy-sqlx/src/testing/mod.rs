@@ -1,4 +1,36 @@
-//! What a test needs: a database of its own, and the proof that every statement fits the tables.
+//! What a test needs: tenants or a database of its own, and the proof that every statement fits the
+//! tables.
+//!
+//! [`#[tenancy_sqlx::test]`](macro@crate::test) gives a test new tenants; with the isolation kit of
+//! [`tenancy_core::testing`] it proves that nothing of one reaches another:
+//!
+//! ```no_run
+//! use axum::Router;
+//! use tenancy_core::testing::{Ask, IsolationKit, Leaks};
+//! use tenancy_sqlx::testing::TestTenants;
+//! use tenancy_sqlx::{Database, tenant_sql};
+//!
+//! # fn app(_: Database) -> Router { Router::new() }
+//! # /*
+//! #[tenancy_sqlx::test]
+//! # */
+//! async fn posts_stay_with_their_tenant(tenants: TestTenants) -> Result<(), Leaks> {
+//!     let (a, b) = (tenants.tenant().await, tenants.tenant().await);
+//!     for tenant in [&a, &b] {
+//!         let add = tenant_sql!("INSERT INTO posts (title) VALUES ($1)");
+//!         tenant.db().execute(add).bind(tenant.canary().as_str()).await.expect("a row");
+//!     }
+//!     IsolationKit::new(app(tenants.database().await), a.party(), b.party())
+//!         .stranger("nobody.example")
+//!         .ask(Ask::get("/posts"))
+//!         .ask(Ask::get("/posts/1"))
+//!         .ask(Ask::delete("/posts/1"))
+//!         .probe(tenants.rows())
+//!         .check()
+//!         .await?;
+//!     Ok(())
+//! }
+//! ```
 //!
 //! The server is the one at `TEST_DATABASE_URL` (a superuser's URL), or else a private one
 //! that the first test of the process starts and that ends with the process. Every database
@@ -35,6 +67,15 @@
 mod database;
 mod spy;
 
+mod template;
+
+mod tenants;
+
+mod argument;
+mod run;
+
+mod rows;
+
 mod literal;
 mod source;
 
@@ -42,8 +83,14 @@ mod excerpt;
 mod fault;
 mod statements;
 
+pub use argument::{FromTest, Needs};
 pub use database::TestDatabase;
 pub use fault::{StatementFault, StatementFaults};
+pub use rows::TenantRows;
+pub use run::TestOutcome;
 pub use source::{Place, Unseen};
 pub use spy::spy;
 pub use statements::{Checked, Statements};
+pub use tenants::{TestTenant, TestTenants};
+
+pub(crate) use run::run;

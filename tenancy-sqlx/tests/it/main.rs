@@ -6,6 +6,7 @@
 
 mod adversary;
 mod append;
+mod attribute;
 mod cancel;
 mod copy;
 mod door;

@@ -1,9 +1,7 @@
 //! `/api/blogs/`: posts as JSON.
 
-use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::get;
 use serde::Deserialize;
 use tenancy_axum::{ApiError, Json, Path, Query};
 use tenancy_core::{FieldError, Problem, ProblemCode};
@@ -12,18 +10,23 @@ use uuid::Uuid;
 
 use super::input::{BlogInput, BlogPatch, valid};
 use super::model::{self, Blog, Page};
-use crate::state::AppState;
+use crate::routes::{Route, routes};
 
 /// The routes of posts, with and without the closing slash.
-pub(crate) fn api() -> Router<AppState> {
-    let collection = get(list).post(create);
-    let item = get(retrieve).put(replace).patch(update).delete(delete);
-    Router::new()
-        .route("/api/blogs", collection.clone())
-        .route("/api/blogs/", collection)
-        .route("/api/blogs/{id}", item.clone())
-        .route("/api/blogs/{id}/", item)
-}
+pub(crate) const ROUTES: &[Route] = routes! { Tenant:
+    GET "/api/blogs" => list,
+    GET "/api/blogs/" => list,
+    POST "/api/blogs" => create,
+    POST "/api/blogs/" => create,
+    GET "/api/blogs/{id}" => retrieve,
+    GET "/api/blogs/{id}/" => retrieve,
+    PUT "/api/blogs/{id}" => replace,
+    PUT "/api/blogs/{id}/" => replace,
+    PATCH "/api/blogs/{id}" => update,
+    PATCH "/api/blogs/{id}/" => update,
+    DELETE "/api/blogs/{id}" => delete,
+    DELETE "/api/blogs/{id}/" => delete,
+};
 
 /// `?limit=` and `?cursor=` of a list.
 #[derive(Debug, Deserialize)]

@@ -4,5 +4,5 @@ mod api;
 mod input;
 mod model;
 
-pub(crate) use api::api;
+pub(crate) use api::ROUTES;
 pub(crate) use model::{Blog, find, list};

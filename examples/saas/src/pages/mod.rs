@@ -3,30 +3,26 @@
 mod front;
 pub(crate) mod posts;
 
-use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tenancy_axum::ApiError;
 use tenancy_core::{Problem, ProblemCode};
 
-use crate::state::AppState;
+use crate::routes::{Route, routes};
 
 /// The pages of the public host.
-pub(crate) fn public() -> Router<AppState> {
-    Router::new()
-        .route("/", get(front::show))
-        .route("/find/", get(front::find))
-        .route("/style.css", get(style))
-}
+pub(crate) const PUBLIC: &[Route] = routes! { Public:
+    GET "/" => front::show,
+    GET "/find/" => front::find,
+    GET "/style.css" => style,
+};
 
 /// The pages of a tenant's host.
-pub(crate) fn tenant() -> Router<AppState> {
-    Router::new()
-        .route("/", get(posts::newest))
-        .route("/posts/{id}/", get(posts::one))
-        .route("/style.css", get(style))
-}
+pub(crate) const TENANT: &[Route] = routes! { Tenant:
+    GET "/" => posts::newest,
+    GET "/posts/{id}/" => posts::one,
+    GET "/style.css" => style,
+};
 
 async fn style() -> Response {
     let headers = [

@@ -1,33 +1,12 @@
-//! One tenant's rows are nobody else's, and whatever is wrong with a schema is an error.
+//! Whatever is wrong with a host or a schema is an error, and never somebody else's rows.
+
+mod kit;
 
 use reqwest::Method;
 use serde_json::json;
 use sqlx::Executor;
 
 use crate::program::{Site, until};
-
-#[tokio::test]
-async fn a_post_of_one_tenant_is_not_there_for_the_other() {
-    let site = Site::new().await;
-    let id = site.post("one.localhost", "Only here").await;
-    let path = format!("/api/blogs/{id}/");
-
-    let (status, blog) = site.server.get("one.localhost", &path).await;
-    assert_eq!((status, blog["title"].as_str()), (200, Some("Only here")));
-
-    for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
-        let body = json!({ "title": "Taken over" });
-        let (status, problem) = site
-            .server
-            .send(method, "two.localhost", &path, &body)
-            .await;
-        assert_eq!((status, problem["code"].as_str()), (404, Some("not_found")));
-    }
-    let (_, list) = site.server.get("two.localhost", "/api/blogs/").await;
-    assert_eq!(list, json!({ "items": [], "next": null }));
-    let (_, still) = site.server.get("one.localhost", &path).await;
-    assert_eq!(still["title"], "Only here");
-}
 
 #[tokio::test]
 async fn hosts_that_are_nobodys_get_a_problem() {

@@ -1,10 +1,9 @@
-//! Contract suites for stores, to run against one's own implementation.
+//! The contract of stores, to run against one's own implementation.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::context::TenantContext;
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind};
 use crate::name::{SchemaName, Slug};
@@ -241,16 +240,4 @@ async fn expect(fixture: &dyn StoreFixture, identifier: &Identifier, wanted: Opt
         wanted.map(facts),
         "what {identifier} leads to"
     );
-}
-
-/// A context of a new active tenant called `slug`, for tests of whatever is made from one.
-///
-/// # Panics
-///
-/// When `slug` is no slug, or its schema name is reserved.
-pub fn context(slug: &str) -> TenantContext {
-    let slug = Slug::parse(slug).expect("a test's slug is one");
-    let schema = SchemaName::from_slug(&slug).expect("a test's slug makes a schema name");
-    let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
-    TenantContext::new(Arc::new(tenant), "test").expect("the tenant is active")
 }

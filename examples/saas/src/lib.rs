@@ -1,0 +1,18 @@
+//! `saas`: a complete multi-tenant application on the tenancy crates.
+//!
+//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written. It is a
+//! library so that its tests can ask the application in-process.
+
+pub mod app;
+pub mod routes;
+pub mod state;
+
+mod blog;
+mod pages;
+
+mod cli;
+mod commands;
+mod settings;
+mod telemetry;
+
+pub use cli::main;

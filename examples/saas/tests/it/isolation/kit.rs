@@ -1,0 +1,171 @@
+//! Every route and every store, asked as two tenants, a suspended one and strangers.
+//!
+//! A route without an entry in [`asks`] fails here, and a store that [`every_store`] does not name
+//! does not compile.
+
+use std::path::Path;
+
+use saas::app::{self, Tenancy};
+use saas::routes::{self, Route, Side};
+use saas::state::{AppState, Site};
+use tenancy_axum::{Health, RequestMetrics};
+use tenancy_core::testing::{Ask, IsolationKit};
+use tenancy_core::{CachedStore, Domain, Prefix, TrustedProxies};
+use tenancy_sqlx::testing::{TestTenant, TestTenants};
+use tenancy_sqlx::{PgTenantStore, tenant_sql};
+use uuid::Uuid;
+
+/// The posts that every tenant has, under the same ids.
+const POST: Uuid = Uuid::from_u128(1);
+const DRAFT: Uuid = Uuid::from_u128(2);
+const CHANGED: Uuid = Uuid::from_u128(3);
+const DELETED: [Uuid; 2] = [Uuid::from_u128(4), Uuid::from_u128(5)];
+
+/// What is asked of a route.
+fn asks(route: &Route) -> Vec<Ask> {
+    let path = route.path;
+    let on = |id: Uuid| Ask::new(route.method.clone(), path.replace("{id}", &id.to_string()));
+    let plain = || Ask::new(route.method.clone(), path);
+    let post = r#"{ "title": "{canary} again", "body": "by {canary}" }"#;
+    match (route.side, route.method.as_str(), path) {
+        (Side::Public, "GET", "/" | "/style.css") | (Side::Tenant, "GET", "/style.css") => {
+            vec![plain()]
+        }
+        (Side::Public, "GET", "/find/") => vec![
+            Ask::get("/find/?tenant={canary}"),
+            Ask::get("/find/?tenant=tenant-1"),
+        ],
+        (Side::Tenant, "GET", "/") => vec![
+            plain(),
+            Ask::get(format!("/?cursor={CHANGED}")),
+            Ask::get("/?cursor={canary}").refused(),
+        ],
+        (Side::Tenant, "GET", "/posts/{id}/" | "/api/blogs/{id}" | "/api/blogs/{id}/") => {
+            vec![on(POST), on(DRAFT).refused(), on(Uuid::max()).refused()]
+        }
+        (Side::Tenant, "GET", "/api/blogs" | "/api/blogs/") => vec![
+            plain(),
+            Ask::get(format!("{path}?limit=1")),
+            Ask::get(format!("{path}?limit=1&cursor={CHANGED}")),
+        ],
+        (Side::Tenant, "POST", "/api/blogs" | "/api/blogs/") => {
+            vec![plain().json(post), plain().json("{}").refused()]
+        }
+        (Side::Tenant, "PUT" | "PATCH", "/api/blogs/{id}" | "/api/blogs/{id}/") => {
+            vec![on(CHANGED).json(post), on(Uuid::max()).json(post).refused()]
+        }
+        (Side::Tenant, "DELETE", "/api/blogs/{id}") => vec![on(DELETED[0])],
+        (Side::Tenant, "DELETE", "/api/blogs/{id}/") => vec![on(DELETED[1])],
+        (side, method, path) => panic!(
+            "{method} {path} ({side:?}) has no entry in the isolation kit: say here what is asked \
+             of it"
+        ),
+    }
+}
+
+/// The state of the application, with all that the kit looks into.
+///
+/// Whoever adds a store to the application adds a probe of it to the kit.
+fn every_store(tenants: &TestTenants, state: &AppState, kit: IsolationKit) -> IsolationKit {
+    let AppState {
+        // The rows of tenants are looked into; nothing else in the database is a tenant's yet.
+        database: _,
+        // Names and hosts, which every host is told of itself only.
+        tenants: _,
+        // These say where the installation is, to everybody.
+        site: _,
+        prefix: _,
+    } = state;
+    kit.probe(tenants.rows())
+}
+
+async fn fill(tenant: &TestTenant) {
+    let ids = [POST, DRAFT, CHANGED].into_iter().chain(DELETED);
+    for id in ids {
+        tenant
+            .db()
+            .execute(tenant_sql!(
+                "INSERT INTO blogs (id, title, description, body, author, published)
+                 VALUES ($1, $2, $2, $2, $2, $3)"
+            ))
+            .bind(id)
+            .bind(tenant.canary().as_str())
+            .bind(id != DRAFT)
+            .await
+            .unwrap();
+    }
+}
+
+async fn state(tenants: &TestTenants) -> AppState {
+    let database = tenants.database().await;
+    AppState {
+        tenants: PgTenantStore::new(&database),
+        database,
+        site: Site {
+            base_domain: Domain::parse("example").unwrap(),
+            showcase: Vec::new(),
+        },
+        prefix: Prefix::default(),
+    }
+}
+
+#[tenancy_sqlx::test]
+async fn nothing_of_a_tenant_reaches_anybody_else(tenants: TestTenants) {
+    let [one, other, third] = [
+        tenants.tenant().await,
+        tenants.tenant().await,
+        tenants.tenant().await,
+    ];
+    for tenant in [&one, &other, &third] {
+        fill(tenant).await;
+    }
+    let suspended = tenants.suspend(&third).await;
+
+    let state = state(&tenants).await;
+    let base_domain = state.site.base_domain.clone();
+    let cache = CachedStore::new(state.tenants.clone());
+    let tenancy = Tenancy::ByHost { base_domain };
+    let resolver = app::resolver(&tenancy, cache, TrustedProxies::default());
+    let kit = IsolationKit::new(
+        app::router(&state, resolver, RequestMetrics::new(1)),
+        one.party(),
+        other.party(),
+    )
+    .suspended(suspended)
+    .stranger("nobody.example")
+    .stranger("example")
+    .asks(routes::all().flat_map(asks))
+    .asks(Health::PATHS.map(Ask::get));
+    let isolated = every_store(&tenants, &state, kit).check().await.unwrap();
+    assert!(
+        isolated.answers() > 1_000 && isolated.dropped() > 100,
+        "{isolated}"
+    );
+}
+
+#[test]
+fn routes_stand_in_the_tables_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for word in [".route(", ".route_service(", ".nest(", ".fallback("] {
+                let allowed = path.ends_with("routes.rs") && word == ".route(";
+                assert!(
+                    allowed || !text.contains(word),
+                    "{}: {word} adds routes that no table has: put them into one",
+                    path.display()
+                );
+                seen += usize::from(allowed && text.contains(word));
+            }
+        }
+    }
+    assert_eq!(seen, 1, "the search is broken");
+}

@@ -1,0 +1,2 @@
+create table shared.countries (code text primary key);
+insert into shared.countries (code) values ('is');
