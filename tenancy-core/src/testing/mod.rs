@@ -64,3 +64,12 @@ pub fn context(slug: &str) -> TenantContext {
     let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
     TenantContext::new(Arc::new(tenant), "test").expect("the tenant is active")
 }
+
+/// Breaks the promise that `TENANCY_SABOTAGE` names, for a test of tests; the support code of every
+/// test binary calls it.
+#[cfg(sabotage)]
+pub fn sabotage() {
+    if let Ok(name) = std::env::var("TENANCY_SABOTAGE") {
+        crate::sabotage::choose(name);
+    }
+}

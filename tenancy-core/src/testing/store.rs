@@ -10,15 +10,6 @@ use crate::name::{SchemaName, Slug};
 use crate::store::{Identifier, TenantStore};
 use crate::tenant::{Status, Tenant, TenantId};
 
-/// Breaks the promise that `TENANCY_SABOTAGE` names, for a test of tests; the support code of every
-/// test binary calls it.
-#[cfg(sabotage)]
-pub fn sabotage() {
-    if let Ok(name) = std::env::var("TENANCY_SABOTAGE") {
-        crate::sabotage::choose(name);
-    }
-}
-
 /// Makes the changes that a contract suite observes through a store.
 #[async_trait]
 pub trait StoreFixture: Send + Sync {

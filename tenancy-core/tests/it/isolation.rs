@@ -204,6 +204,7 @@ impl Probe for Rows {
 }
 
 fn kit(leaking: Leaking) -> IsolationKit {
+    crate::support::sabotage();
     let party = |slug: &str| {
         let tenant = context(slug).tenant().clone();
         Party::new(&tenant, format!("{slug}.example"))
