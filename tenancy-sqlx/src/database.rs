@@ -12,6 +12,8 @@ use crate::dynamic::DynamicTexts;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::login;
+use crate::pooler::{self, Pooler};
+use crate::session::Reset;
 use crate::settings::PoolSettings;
 use crate::shared::SharedDb;
 use crate::text_cache::TextCache;
@@ -42,6 +44,8 @@ pub struct Database {
 
 #[derive(Debug)]
 struct Shared {
+    pooler: Pooler,
+    reset: Arc<Reset>,
     texts: TextCache,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
@@ -60,7 +64,8 @@ impl Database {
     /// # Errors
     ///
     /// - [`ErrorKind::Configuration`] when the login's path is not empty (the message says what
-    ///   to run), the server is too old, or `options` carry startup options.
+    ///   to run), the server is too old, `options` carry startup options, or the connections are
+    ///   seen to go through another [`Pooler`] than `settings` say.
     /// - [`ErrorKind::Unavailable`] or [`ErrorKind::Forbidden`] when the server does not answer,
     ///   or not to this login.
     pub async fn connect(options: PgConnectOptions, settings: PoolSettings) -> Result<Self, Error> {
@@ -82,10 +87,12 @@ impl Database {
 
         let mut first = options.connect().await?;
         login::verify(&mut first).await?;
+        pooler::verify(settings.pooler, &mut first, &options).await?;
         // It is only closed politely; the server notices anyway.
         let _ = first.close().await;
 
-        let shared = Arc::new(Shared::new(&settings));
+        let program = options.get_application_name();
+        let shared = Arc::new(Shared::new(&settings, program));
         let refusals = Arc::clone(&shared);
         let pool = settings
             .pool_options()
@@ -148,11 +155,24 @@ impl Database {
     ///
     /// Those of [`Database::connect`].
     pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
-        let mut guard = Guard::new(pool.acquire().await?);
+        Self::from_pool_behind(pool, Pooler::None).await
+    }
+
+    /// Takes a pool whose connections go through `pooler`, as [`Database::from_pool`] does; what
+    /// it goes through is taken on trust.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Database::connect`].
+    pub async fn from_pool_behind(pool: PgPool, pooler: Pooler) -> Result<Self, Error> {
+        let settings = PoolSettings::default()
+            .statement_cache_capacity(100)
+            .pooler(pooler);
+        let options = pool.connect_options();
+        let shared = Arc::new(Shared::new(&settings, options.get_application_name()));
+        let mut guard = Guard::new(pool.acquire().await?, Arc::clone(&shared.reset));
         login::verify(guard.begin_work()).await?;
         guard.finished();
-        let settings = PoolSettings::default().statement_cache_capacity(100);
-        let shared = Arc::new(Shared::new(&settings));
         Ok(Self { pool, shared })
     }
 
@@ -203,6 +223,23 @@ impl Database {
         self.pool.close().await;
     }
 
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.shared.pooler
+    }
+
+    /// How sessions are made as new.
+    pub(crate) fn reset(&self) -> &Arc<Reset> {
+        &self.shared.reset
+    }
+
+    /// Makes texts whose prepared statements no longer fit their tables other texts, where a pooler
+    /// would keep the statements as they are.
+    pub(crate) fn renew_texts(&self) {
+        if self.shared.pooler == Pooler::TransactionWithStatements {
+            self.shared.texts.renew();
+        }
+    }
+
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
     }
@@ -220,7 +257,7 @@ impl Database {
     /// new ones are refused because the login is no longer as it was.
     pub(crate) async fn checkout(&self) -> Result<Guard, Error> {
         match self.pool.acquire().await {
-            Ok(connection) => Ok(Guard::new(connection)),
+            Ok(connection) => Ok(Guard::new(connection, Arc::clone(self.reset()))),
             Err(error @ sqlx::Error::PoolTimedOut) => Err(self.shared.explain(error)),
             Err(error) => Err(error.into()),
         }
@@ -228,12 +265,15 @@ impl Database {
 }
 
 impl Shared {
-    fn new(settings: &PoolSettings) -> Self {
+    fn new(settings: &PoolSettings, program: Option<&str>) -> Self {
+        let prepared = match settings.pooler.keeps_names() {
+            true => settings.statement_cache_capacity,
+            false => 0,
+        };
         Self {
-            texts: TextCache::new(
-                settings.text_cache_capacity,
-                settings.statement_cache_capacity,
-            ),
+            pooler: settings.pooler,
+            reset: Arc::new(Reset::new(settings.pooler, program)),
+            texts: TextCache::new(settings.text_cache_capacity, prepared),
             #[cfg(feature = "dynamic")]
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
             refusal: Mutex::new(None),

@@ -209,6 +209,10 @@ impl AnyStatement for Statement {
         Self::parameters(self)
     }
 
+    fn reads(&self) -> bool {
+        self.kind() == Checked::Read
+    }
+
     fn place(&self) -> Option<Place> {
         None
     }

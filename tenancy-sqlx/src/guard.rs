@@ -1,5 +1,6 @@
 //! A connection that is unclean from the first byte sent until its work has finished.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -8,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
-use crate::session::Cleaning;
+use crate::session::{Cleaning, Reset};
 
 /// How long an abandoned connection may take to come back to its senses.
 const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
@@ -27,6 +28,7 @@ pub(crate) struct Guard {
     connection: Option<PoolConnection<Postgres>>,
     state: State,
     forget_statements: bool,
+    reset: Arc<Reset>,
     /// Where the background work runs, even if the drop happens on a thread without a runtime.
     runtime: Handle,
 }
@@ -40,11 +42,12 @@ enum State {
 
 impl Guard {
     /// Takes charge of `connection`, to which nothing has been sent yet.
-    pub(crate) fn new(connection: PoolConnection<Postgres>) -> Self {
+    pub(crate) fn new(connection: PoolConnection<Postgres>, reset: Arc<Reset>) -> Self {
         Self {
             connection: Some(connection),
             state: State::Clean,
             forget_statements: false,
+            reset,
             runtime: Handle::current(),
         }
     }
@@ -109,7 +112,9 @@ impl Guard {
 
     /// Ends whatever is open, waiting for what is still on its way.
     pub(crate) async fn restore(&mut self) -> Result<(), Error> {
-        match tokio::time::timeout(RECOVERY_DEADLINE, restore(self.begin_work())).await {
+        let reset = Arc::clone(&self.reset);
+        let work = restore(self.begin_work(), &reset);
+        match tokio::time::timeout(RECOVERY_DEADLINE, work).await {
             Ok(Ok(())) => {
                 self.finished();
                 Ok(())
@@ -156,6 +161,7 @@ impl Drop for Guard {
         };
         let mut outgoing = Outgoing {
             connection: Some(connection),
+            reset: Arc::clone(&self.reset),
             runtime: self.runtime.clone(),
             to_pool: false,
         };
@@ -174,6 +180,7 @@ impl Drop for Guard {
 /// A connection on its way out: to the pool when that was decided, else to be closed.
 struct Outgoing {
     connection: Option<PoolConnection<Postgres>>,
+    reset: Arc<Reset>,
     runtime: Handle,
     to_pool: bool,
 }
@@ -184,7 +191,7 @@ impl Outgoing {
             return;
         };
         let work = async {
-            restore(connection).await?;
+            restore(connection, &self.reset).await?;
             if forget_statements {
                 connection.clear_cached_statements().await?;
             }
@@ -225,10 +232,10 @@ impl Drop for Outgoing {
 
 /// Ends whatever is open on `connection`, takes away what SQL left in its session, and proves that
 /// it is as new.
-async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn restore(connection: &mut PgConnection, reset: &Reset) -> Result<(), sqlx::Error> {
     let mut attempts = 0;
     loop {
-        let cleaning = Cleaning::new();
+        let cleaning = Cleaning::new(reset);
         let message = format!("ROLLBACK; {}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
         match query.fetch_all(&mut *connection).await {

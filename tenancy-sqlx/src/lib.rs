@@ -19,6 +19,7 @@ mod database;
 mod db;
 #[cfg(feature = "dynamic")]
 mod dynamic;
+mod pooler;
 mod query;
 mod rows;
 mod scoped;
@@ -59,6 +60,7 @@ pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
+pub use pooler::Pooler;
 pub use query::{Execute, Query};
 pub use rows::Rows;
 pub use scoped::ScopedDb;

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::rows::Rows;
 use crate::source::Source;
 use crate::statement::{About, Form, sealed::Erased};
-use crate::transaction::Open;
+use crate::transaction::{Level, Open, Opening};
 
 /// A statement whose rows become values of `T`; nothing is sent before one of the `fetch`es.
 ///
@@ -243,6 +243,17 @@ impl sqlx::Execute<'static, Postgres> for Prepared {
     }
 }
 
+impl About {
+    /// How a transaction begins that is for this statement alone.
+    fn opening(&self) -> Opening {
+        if self.reads() {
+            Opening::Read
+        } else {
+            Opening::Write
+        }
+    }
+}
+
 impl Target<'_> {
     fn source(&self) -> Source<'_> {
         match self {
@@ -277,7 +288,9 @@ impl<'a> Call<'a> {
         let started = Instant::now();
         let result = match self.prepare() {
             Ok(prepared) => match &mut self.target {
-                Target::Single(source) => single(*source, prepared, run).await,
+                Target::Single(source) => {
+                    single(*source, self.about.opening(), prepared, run).await
+                }
                 Target::Transaction(open) => open.run(prepared, run).await.map_err(Error::from),
             },
             Err(error) => Err(error),
@@ -295,7 +308,10 @@ impl<'a> Call<'a> {
         let started = Instant::now();
         let done = match self.prepare() {
             Ok(prepared) => match &mut self.target {
-                Target::Single(source) => stream_single(*source, prepared, map, &rows).await,
+                Target::Single(source) => {
+                    let opening = self.about.opening();
+                    stream_single(*source, opening, prepared, map, &rows).await
+                }
                 Target::Transaction(open) => stream_in(open, prepared, map, &rows).await,
             },
             Err(error) => Err(error),
@@ -358,8 +374,17 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Runs a statement that commits by itself.
-async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
+/// Runs a statement that commits by itself; where that needs a transaction, it is opened so.
+pub(crate) async fn single<R>(
+    source: Source<'_>,
+    opening: Opening,
+    mut prepared: Prepared,
+    run: Run<R>,
+) -> Result<R, Error> {
+    let pooler = source.database.pooler();
+    if pooler.wants_transaction(prepared.named) {
+        return enclosed(source, opening, prepared, run).await;
+    }
     let mut guard = source.database.checkout().await?;
     let mut result = run(guard.begin_work(), prepared.clone()).await;
     if let Err(error) = &result
@@ -369,6 +394,14 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
         // The table changed since the statement was prepared. Nothing was written, so it can be
         // prepared and run anew.
         guard.forget_statements().await?;
+        if pooler.shares_sessions() {
+            // The pooler has not forgotten it, and gives the next text of its kind the same.
+            guard.finished();
+            drop(guard);
+            source.database.renew_texts();
+            prepared.named = false;
+            return enclosed(source, opening, prepared, run).await;
+        }
         result = run(guard.begin_work(), prepared).await;
     }
     match result {
@@ -385,13 +418,44 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
     }
 }
 
+/// Runs a statement in a transaction of its own.
+async fn enclosed<R>(
+    source: Source<'_>,
+    opening: Opening,
+    prepared: Prepared,
+    run: Run<R>,
+) -> Result<R, Error> {
+    let mut level = Level::whole(Open::new(source, opening));
+    match level.run(prepared, run).await {
+        Ok(done) => {
+            level.commit().await?;
+            Ok(done)
+        }
+        Err(fault) => {
+            level.give_up().await;
+            Err(fault.into())
+        }
+    }
+}
+
 /// Gives the rows of a statement that commits by itself, on a connection of its own.
 async fn stream_single<T>(
     source: Source<'_>,
+    opening: Opening,
     prepared: Prepared,
     map: fn(PgRow) -> Result<T, sqlx::Error>,
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
+    if source.database.pooler().wants_transaction(prepared.named) {
+        let mut level = Level::whole(Open::new(source, opening));
+        return match stream_in(&mut level, prepared, map, rows).await {
+            Ok(()) => level.commit().await,
+            Err(error) => {
+                level.give_up().await;
+                Err(error)
+            }
+        };
+    }
     let mut guard = source.database.checkout().await?;
     match pass_on(guard.begin_work(), prepared, map, rows).await {
         Ok(()) => guard.finished(),

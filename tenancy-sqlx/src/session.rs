@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use crate::pooler::Pooler;
 use crate::search_path;
 
 /// Takes away cursors, roles, settings, subscriptions, locks, temporary tables and the sequences'
@@ -12,20 +13,69 @@ use crate::search_path;
 const CLEAN: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
                      SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
 
+/// How the sessions of one database are made as new, which depends on who has them next.
+#[derive(Debug)]
+pub(crate) struct Reset {
+    statements: String,
+    shared: bool,
+}
+
+impl Reset {
+    /// Of a database that is reached through `pooler` by a program of this name.
+    pub(crate) fn new(pooler: Pooler, program: Option<&str>) -> Self {
+        let mut statements = CLEAN.to_owned();
+        if pooler.shares_sessions() {
+            // What the driver said when it connected is not the session's own, so resetting loses
+            // it, and the pooler takes that for a wish of the client.
+            statements.push_str(CONNECTED);
+            if let Some(program) = program {
+                statements.push_str("; SET application_name = '");
+                statements.push_str(&program.replace('\'', "''"));
+                statements.push('\'');
+            }
+        }
+        if !pooler.keeps_names() {
+            // Of describing a statement, which names it whatever it is asked to.
+            statements.push_str("; DEALLOCATE ALL");
+        }
+        Self {
+            statements,
+            shared: pooler.shares_sessions(),
+        }
+    }
+}
+
+/// The flags of a session that is as new.
+const IN_ORDER: &str = "(pg_catalog.now() = pg_catalog.statement_timestamp())::text, \
+     (SESSION_USER = CURRENT_USER)::text, \
+     (NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql))::text";
+
+/// Ends a session in which statements of SQL stay, or another role; a column of the last row.
+const END_UNLESS_AS_NEW: &str = ", (CASE WHEN SESSION_USER <> CURRENT_USER \
+     OR EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) \
+     THEN NOT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid()) \
+     ELSE true END)::text";
+
+/// What the driver asks of every session.
+const CONNECTED: &str =
+    "; SET DateStyle = 'ISO, MDY'; SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'";
+
 /// Cleans the session and asks whether it is as new.
 ///
 /// The driver does not count every answer, so one that is still on its way from an earlier message
 /// could be taken for the answer of this one; each question therefore has a number, which its
 /// answer repeats.
 #[derive(Debug)]
-pub(crate) struct Cleaning {
+pub(crate) struct Cleaning<'r> {
+    reset: &'r Reset,
     number: u64,
 }
 
-impl Cleaning {
-    pub(crate) fn new() -> Self {
+impl<'r> Cleaning<'r> {
+    pub(crate) fn new(reset: &'r Reset) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self {
+            reset,
             number: LAST.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -37,14 +87,17 @@ impl Cleaning {
     pub(crate) fn statements(&self) -> String {
         // The clock tells a transaction that is still open: there, `now()` is older than the
         // message.
-        format!(
-            "{CLEAN}; SELECT {}, '{}', \
-             (pg_catalog.now() = pg_catalog.statement_timestamp())::text, \
-             (SESSION_USER = CURRENT_USER)::text, \
-             (NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql))::text",
+        let mut message = format!(
+            "{}; SELECT {}, '{}', {IN_ORDER}",
+            self.reset.statements,
             search_path::CURRENT,
             self.number
-        )
+        );
+        if self.reset.shared {
+            // Closing this end would leave the session to the next client as it is.
+            message.push_str(END_UNLESS_AS_NEW);
+        }
+        message
     }
 
     /// Judges the last row that was answered.
@@ -64,7 +117,7 @@ impl Cleaning {
             [path, answered, flags @ ..]
                 if search_path::is_empty(path)
                     && *answered == self.number.to_string()
-                    && flags.len() == 3
+                    && flags.len() == 3 + usize::from(self.reset.shared)
                     && flags.iter().all(|flag| flag == "true") =>
             {
                 Ok(())

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
 
+use crate::pooler::Pooler;
+
 /// The size and patience of a [`Database`](crate::Database)'s pool.
 ///
 /// # Example
@@ -18,6 +20,7 @@ use sqlx::postgres::PgPoolOptions;
 /// ```
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
+    pub(crate) pooler: Pooler,
     pub(crate) max_connections: u32,
     pub(crate) min_connections: u32,
     pub(crate) acquire_timeout: Duration,
@@ -33,6 +36,7 @@ impl Default for PoolSettings {
     /// Ten connections that wait five seconds, live half an hour, and keep 512 statements each.
     fn default() -> Self {
         Self {
+            pooler: Pooler::None,
             max_connections: 10,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(5),
@@ -47,6 +51,13 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
+    /// Says what the connections go through; a pooler that is not named here may mix up tenants.
+    #[must_use]
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
     /// Sets how many connections there are at most; one is the least.
     #[must_use]
     pub fn max_connections(mut self, count: u32) -> Self {

@@ -58,6 +58,7 @@ pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn id(&self) -> u64;
     fn tables(&self) -> String;
     fn parameters(&self) -> u16;
+    fn reads(&self) -> bool;
     /// Where it is written, if that is one place.
     fn place(&self) -> Option<Place>;
 }
@@ -77,6 +78,10 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
 
     fn parameters(&self) -> u16 {
         Self::parameters(self)
+    }
+
+    fn reads(&self) -> bool {
+        self.is_read_only()
     }
 
     fn place(&self) -> Option<Place> {
@@ -103,6 +108,7 @@ pub(crate) struct Shared {
     id: u64,
     tables: &'static [&'static str],
     parameters: u16,
+    reads: bool,
     place: Place,
 }
 
@@ -132,8 +138,8 @@ impl Form {
         match self {
             Self::Tenant(statement) => tenant(statement, About::Tenant(statement), source),
             Self::Shared(statement) => Ok(Ready {
-                sql: statement.text.into_sql_str(),
-                named: true,
+                sql: source.database.texts().shared(statement.text),
+                named: source.database.pooler().keeps_names(),
                 parameters: statement.parameters,
                 about: About::Shared(statement),
             }),
@@ -170,6 +176,17 @@ impl About {
             #[cfg(feature = "dynamic")]
             Self::Composed(statement) => statement.id(),
             Self::Refused => 0,
+        }
+    }
+
+    /// Whether the server may be held to reading.
+    pub(crate) fn reads(&self) -> bool {
+        match self {
+            Self::Tenant(statement) => statement.reads(),
+            Self::Shared(statement) => statement.reads,
+            #[cfg(feature = "dynamic")]
+            Self::Composed(statement) => AnyStatement::reads(&**statement),
+            Self::Refused => false,
         }
     }
 
@@ -234,6 +251,7 @@ pub(crate) mod sealed {
                 id: self.id(),
                 tables: self.tables(),
                 parameters: self.parameters(),
+                reads: self.is_read_only(),
                 place: (self.file(), self.line()),
             };
             Erased::with(Form::Shared(shared), PgArguments::default())

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tenancy_core::{SchemaName, TenantContext, TenantId};
 
 use crate::statement::AnyStatement;
@@ -26,6 +27,7 @@ pub(crate) struct TextCache {
     hasher: RandomState,
     capacity_per_shard: usize,
     slots: Arc<Slots>,
+    edition: AtomicU64,
 }
 
 /// A statement as the server gets it.
@@ -50,6 +52,7 @@ type Key = (TenantId, u64);
 #[derive(Debug)]
 struct Entry {
     schema: SchemaName,
+    edition: u64,
     sql: Arc<str>,
     slot: Option<Slot>,
 }
@@ -79,6 +82,21 @@ impl TextCache {
             slots: Arc::new(Slots {
                 free: AtomicUsize::new(prepared),
             }),
+            edition: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes every text one that nobody has prepared yet, in any process.
+    pub(crate) fn renew(&self) {
+        let edition = RandomState::new().hash_one(Instant::now());
+        self.edition.store(edition.max(1), Ordering::Relaxed);
+    }
+
+    /// A text that is no tenant's as it is to be sent.
+    pub(crate) fn shared(&self, text: &'static str) -> SqlStr {
+        match self.edition.load(Ordering::Relaxed) {
+            0 => text.into_sql_str(),
+            edition => AssertSqlSafe(edited(text, edition)).into_sql_str(),
         }
     }
 
@@ -90,6 +108,7 @@ impl TextCache {
     fn get_at(&self, now: Instant, context: &TenantContext, statement: &dyn AnyStatement) -> Text {
         let key = (context.id(), statement.id());
         let schema = context.schema();
+        let edition = self.edition.load(Ordering::Relaxed);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         // Every operation leaves the maps whole, so a panic elsewhere takes nothing away.
         let mut shard = self.shards[index]
@@ -98,11 +117,13 @@ impl TextCache {
 
         let entry = shard.young.remove(&key).or_else(|| shard.old.remove(&key));
         // A tenant keeps its id when its schema is renamed; its texts do not survive that.
-        let mut entry = match entry.filter(|entry| entry.schema == *schema) {
+        let same = |entry: &Entry| entry.schema == *schema && entry.edition == edition;
+        let mut entry = match entry.filter(same) {
             Some(entry) => entry,
             None => Entry {
                 schema: schema.clone(),
-                sql: statement.render(schema).into(),
+                edition,
+                sql: edited(&statement.render(schema), edition).into(),
                 slot: None,
             },
         };
@@ -124,6 +145,14 @@ impl TextCache {
             shard.young.len() + shard.old.len()
         };
         self.shards.iter().map(count).sum()
+    }
+}
+
+/// `text` as none that was prepared before this edition.
+fn edited(text: &str, edition: u64) -> String {
+    match edition {
+        0 => text.to_owned(),
+        edition => format!("{text}\n/* {edition:x} */"),
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::open::Open;
 use super::{ScopedTx, TenantTx};
 use crate::error::{Error, ErrorKind};
+use crate::pooler::Pooler;
 use crate::query::Prepared;
 use crate::sql::Write;
 
@@ -108,7 +109,12 @@ impl From<AuditEntry> for Entry {
 
 impl Entry {
     /// The table's own statement. The tenant is the transaction's, never the caller's.
-    fn prepare(&self, id: Uuid, tenant: Uuid) -> Result<Prepared, sqlx::error::BoxDynError> {
+    fn prepare(
+        &self,
+        id: Uuid,
+        tenant: Uuid,
+        pooler: Pooler,
+    ) -> Result<Prepared, sqlx::error::BoxDynError> {
         let mut arguments = PgArguments::default();
         arguments.add(id)?;
         arguments.add(tenant)?;
@@ -132,7 +138,7 @@ impl Entry {
         Ok(Prepared {
             sql: sqlx::SqlSafeStr::into_sql_str(sql),
             arguments: Some(arguments),
-            named: true,
+            named: pooler.keeps_names(),
         })
     }
 }
@@ -143,7 +149,7 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         .ok_or_else(|| Error::new(ErrorKind::Internal, "only a tenant's transaction appends"))?;
     let id = Uuid::now_v7();
     let prepared = entry
-        .prepare(id, *tenant.id().as_uuid())
+        .prepare(id, *tenant.id().as_uuid(), open.source().database.pooler())
         .map_err(|error| open.named(Error::from(sqlx::Error::Encode(error))))?;
     let done = open
         .run(prepared, |connection, prepared| {

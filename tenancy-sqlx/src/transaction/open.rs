@@ -1,6 +1,7 @@
 //! What every kind of transaction has: its connection, its health and its savepoints.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -164,7 +165,11 @@ impl Open {
         self.health = Health::Failed;
         if let Some(guard) = &mut self.guard {
             guard.failed(&error);
-            self.repeatable = is_stale(&error) || kind_of(&error) == ErrorKind::Serialization;
+            let stale = is_stale(&error);
+            if stale {
+                self.database.renew_texts();
+            }
+            self.repeatable = stale || kind_of(&error) == ErrorKind::Serialization;
         }
         Fault::Driver(error)
     }
@@ -323,9 +328,10 @@ impl Open {
         }
         match &self.scope {
             Some(proof) => {
-                let cleaning = Cleaning::new();
+                let reset = Arc::clone(self.database.reset());
+                let cleaning = Cleaning::new(&reset);
                 let message = proof.commit(&cleaning);
-                self.finish_scoped(message, &cleaning, Some(COMMITTED))
+                self.finish_scoped(message, &cleaning, COMMITTED)
                     .await
             }
             None => self.finish(PROVE_AND_COMMIT).await,
@@ -342,9 +348,10 @@ impl Open {
             return restored.map_err(|error| self.named(error));
         }
         if self.opening == Opening::Scoped {
-            let cleaning = Cleaning::new();
+            let reset = Arc::clone(self.database.reset());
+            let cleaning = Cleaning::new(&reset);
             let message = format!("ROLLBACK; {}", cleaning.statements());
-            return self.finish_scoped(message, &cleaning, None).await;
+            return self.finish_scoped(message, &cleaning, ROLLED_BACK).await;
         }
         self.finish("ROLLBACK").await
     }
@@ -364,13 +371,13 @@ impl Open {
         }
     }
 
-    /// Ends a scoped transaction with one message that also cleans the session; after
-    /// `committed` of its statements the transaction has taken effect.
+    /// Ends a scoped transaction with one message that also cleans the session; after `end` of its
+    /// statements what was asked for has happened.
     async fn finish_scoped(
         &mut self,
         message: String,
-        cleaning: &Cleaning,
-        committed: Option<usize>,
+        cleaning: &Cleaning<'_>,
+        end: usize,
     ) -> Result<(), Error> {
         let mut rows = Vec::new();
         let mut done = 0;
@@ -393,21 +400,17 @@ impl Open {
                 Ok(())
             }
             // What was asked for has happened; only the session is not fit for another.
-            Err(error) if committed.is_some_and(|committed| done >= committed) => {
+            Err(error) if done >= end => {
                 self.close_unclean(&error);
                 Ok(())
             }
-            Err(error) if committed.is_some() && is_unproved(done, &error) => {
+            Err(error) if end == COMMITTED && is_unproved(done, &error) => {
                 self.failed(error);
                 Err(self.named(Error::new(
                     ErrorKind::TransactionAborted,
                     "the transaction's path or schema was changed inside it, so nothing was \
                      committed: leave the path to the library",
                 )))
-            }
-            Err(error @ sqlx::Error::Protocol(_)) if committed.is_none() => {
-                self.close_unclean(&error);
-                Ok(())
             }
             Err(error) => {
                 let fault = self.failed(error);
@@ -450,7 +453,7 @@ struct Proof {
 impl Proof {
     /// Commits only a healthy transaction whose path is still what it was opened with: a division
     /// by zero ends the message before its COMMIT. Then cleans the session.
-    fn commit(&self, cleaning: &Cleaning) -> String {
+    fn commit(&self, cleaning: &Cleaning<'_>) -> String {
         format!(
             "SAVEPOINT tenancy_commit; \
              SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}') IS TRUE)::pg_catalog.int4; \
@@ -465,6 +468,9 @@ impl Proof {
 
 /// How many statements of [`Proof::commit`] have ended when the transaction is committed.
 const COMMITTED: usize = 3;
+
+/// And how many of a rollback.
+const ROLLED_BACK: usize = 1;
 
 /// Whether it is the proof of [`Proof::commit`] that failed, its second statement.
 fn is_unproved(done: usize, error: &sqlx::Error) -> bool {
