@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
@@ -107,6 +108,9 @@ impl FromStr for Pooler {
     }
 }
 
+/// How long the second connection may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How often it is asked which session answers; more find a busy pooler.
 const QUESTIONS: usize = 3;
 
@@ -168,12 +172,15 @@ pub(crate) fn direct_only() -> Error {
 }
 
 /// Whether sessions are seen to be shared: two connections that are open at the same time have two
-/// sessions, and each keeps its own.
+/// sessions, and each keeps its own. Where there is room for one alone, nothing is seen.
 async fn is_shared(
     first: &mut PgConnection,
     options: &PgConnectOptions,
 ) -> Result<bool, sqlx::Error> {
-    let mut second = options.connect().await?;
+    let second = tokio::time::timeout(PATIENCE, options.connect()).await;
+    let Ok(Ok(mut second)) = second else {
+        return Ok(false);
+    };
     let own = session(first).await?;
     let mut shared = false;
     for _ in 0..QUESTIONS {

@@ -161,7 +161,7 @@ async fn a_schema_renamed_under_an_open_transaction_is_an_error_and_nothing_is_c
 #[tokio::test]
 async fn a_transaction_that_got_no_connection_is_not_committed() {
     let world = World::new().await;
-    let settings = tenancy_sqlx::PoolSettings::default()
+    let settings = crate::server::settings()
         .max_connections(1)
         .acquire_timeout(std::time::Duration::from_millis(50));
     let database = tenancy_sqlx::Database::connect(world.app.clone(), settings);

@@ -217,7 +217,7 @@ async fn a_killed_server_process_is_an_error_once_and_then_replaced() {
 #[tokio::test]
 async fn no_connection_in_time_is_unavailable_and_says_what_to_look_for() {
     let world = World::new().await;
-    let settings = tenancy_sqlx::PoolSettings::default()
+    let settings = crate::server::settings()
         .max_connections(1)
         .acquire_timeout(std::time::Duration::from_millis(50));
     let database = tenancy_sqlx::Database::connect(world.app.clone(), settings);

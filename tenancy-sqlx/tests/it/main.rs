@@ -26,4 +26,5 @@ mod shared;
 mod single;
 mod statements;
 mod storm;
+mod topology;
 mod wire;

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Carries one connection at a time.
+/// Carries connections; what is said in the client's place goes to any one that is open.
 pub(crate) struct Tap {
     pub(crate) options: PgConnectOptions,
     turns: Arc<AtomicU64>,
@@ -23,7 +23,8 @@ impl Tap {
     pub(crate) async fn new(behind: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (inject, mut injections) = mpsc::channel(1);
+        let (inject, injections) = mpsc::channel(1);
+        let injections = Arc::new(Mutex::new(injections));
         let turns = Arc::new(AtomicU64::new(0));
         let bytes = Arc::new(AtomicU64::new(0));
         let tap = Self {
@@ -44,7 +45,11 @@ impl Tap {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let server = dial(&behind).await;
-                carry(client, server, &turns, &bytes, &mut injections).await;
+                let (turns, bytes) = (Arc::clone(&turns), Arc::clone(&bytes));
+                let injections = Arc::clone(&injections);
+                tokio::spawn(async move {
+                    carry(client, server, &turns, &bytes, &injections).await;
+                });
             }
         });
         tap
@@ -86,7 +91,7 @@ async fn carry(
     mut server: Box<dyn Stream>,
     turns: &AtomicU64,
     bytes: &AtomicU64,
-    injections: &mut mpsc::Receiver<(&'static str, oneshot::Sender<()>)>,
+    injections: &Mutex<mpsc::Receiver<(&'static str, oneshot::Sender<()>)>>,
 ) {
     client.set_nodelay(true).unwrap();
     let mut said = vec![0; 65536];
@@ -112,7 +117,7 @@ async fn carry(
                     return;
                 }
             }
-            Some((sql, done)) = injections.recv() => {
+            Some((sql, done)) = async { injections.lock().await.recv().await } => {
                 let length = u32::try_from(sql.len() + 5).unwrap();
                 let mut message = vec![b'Q'];
                 message.extend(length.to_be_bytes());

@@ -83,7 +83,7 @@ async fn unqualified_sql_of_every_sort_reads_and_writes_the_tenants_rows() {
 async fn nothing_is_sent_before_the_first_statement_and_one_message_opens() {
     let world = World::new().await;
     let tap = Tap::new(&world.app).await;
-    let settings = tenancy_sqlx::PoolSettings::default().max_connections(1);
+    let settings = crate::server::settings().max_connections(1);
     let database = tenancy_sqlx::Database::connect(tap.options.clone(), settings);
     let db = world.tenant(&database.await.unwrap(), "acme");
     let mut warm = db.begin_scoped(Scope::Path).await.unwrap();

@@ -9,6 +9,8 @@ use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
 use tenancy_sqlx::testing::TestDatabase;
 use tenancy_sqlx::{Database, PoolSettings, TenantDb};
 
+use crate::topology;
+
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 /// Rows that every tenant has from the start, with the same ids.
@@ -26,7 +28,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await;
-        let app = database.app_options();
+        let app = topology::through(database.app_options()).await;
         let login = app.get_username().to_owned();
         let mut connection = database.superuser().await;
         for schema in TENANTS {
@@ -60,7 +62,7 @@ impl World {
     }
 
     pub(crate) async fn database(&self, connections: u32) -> Database {
-        let settings = PoolSettings::default().max_connections(connections);
+        let settings = settings().max_connections(connections);
         Database::connect(self.app.clone(), settings).await.unwrap()
     }
 
@@ -73,7 +75,9 @@ impl World {
             .connect_with(self.app.clone())
             .await
             .unwrap();
-        let database = Database::from_pool(pool.clone()).await.unwrap();
+        let database = Database::from_pool_behind(pool.clone(), topology::pooler())
+            .await
+            .unwrap();
         (pool, database)
     }
 
@@ -130,6 +134,11 @@ impl World {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// What every pool of the tests is told.
+pub(crate) fn settings() -> PoolSettings {
+    PoolSettings::default().pooler(topology::pooler())
 }
 
 pub(crate) async fn run(connection: &mut PgConnection, sql: String) {

@@ -1,0 +1,56 @@
+//! What the SQL door promises, through a transaction pooler.
+//!
+//! The modules of `tests/it` are included as they are, with another [`topology`]. Left out are
+//! `wire` (it counts the round trips of the direct way; [`trips`] counts those of this one),
+//! `generated`, `oracle` and `statements`' users there, which test the checker of statements on a
+//! connection of their own, and `proxy`'s users, which speak for a client that has the session to
+//! itself.
+
+// The tests' own helpers may unwrap, as the tests themselves may.
+#![allow(clippy::unwrap_used)]
+
+mod bouncer;
+mod topology;
+
+#[path = "../it/adversary.rs"]
+mod adversary;
+#[path = "../it/append.rs"]
+mod append;
+#[path = "../it/cancel.rs"]
+mod cancel;
+#[path = "../it/copy.rs"]
+mod copy;
+#[path = "../it/door.rs"]
+mod door;
+#[path = "../it/dynamic.rs"]
+mod dynamic;
+#[path = "../it/extract.rs"]
+mod extract;
+#[path = "../it/hostile.rs"]
+mod hostile;
+#[path = "../it/leak.rs"]
+mod leak;
+#[path = "../it/login.rs"]
+mod login;
+#[path = "../it/poison.rs"]
+mod poison;
+#[path = "../it/polls.rs"]
+mod polls;
+#[path = "../it/proxy.rs"]
+mod proxy;
+#[path = "../it/savepoints.rs"]
+mod savepoints;
+#[path = "../it/scoped.rs"]
+mod scoped;
+#[path = "../it/server.rs"]
+mod server;
+#[path = "../it/session.rs"]
+mod session;
+#[path = "../it/shared.rs"]
+mod shared;
+#[path = "../it/single.rs"]
+mod single;
+#[path = "../it/statements.rs"]
+mod statements;
+#[path = "../it/storm.rs"]
+mod storm;
