@@ -28,6 +28,7 @@ pub(crate) struct Guard {
     connection: Option<PoolConnection<Postgres>>,
     state: State,
     forget_statements: bool,
+    copying: bool,
     reset: Arc<Reset>,
     /// Where the background work runs, even if the drop happens on a thread without a runtime.
     runtime: Handle,
@@ -47,6 +48,7 @@ impl Guard {
             connection: Some(connection),
             state: State::Clean,
             forget_statements: false,
+            copying: false,
             reset,
             runtime: Handle::current(),
         }
@@ -65,6 +67,19 @@ impl Guard {
     /// The connection must not be used again: it is closed instead of going back.
     pub(crate) fn broken(&mut self) {
         self.state = State::Broken;
+    }
+
+    /// The connection to copy on, whose answers the driver does not count while it copies. Cut off,
+    /// it is closed where others share the session: some poolers would give them what is still to
+    /// come.
+    pub(crate) fn begin_copy(&mut self) -> &mut PgConnection {
+        self.copying = self.reset.is_shared();
+        self.begin_work()
+    }
+
+    /// Everything about the copy has been answered.
+    pub(crate) fn copied(&mut self) {
+        self.copying = false;
     }
 
     /// Everything that was sent has been answered, and no transaction is open.
@@ -112,6 +127,13 @@ impl Guard {
 
     /// Ends whatever is open, waiting for what is still on its way.
     pub(crate) async fn restore(&mut self) -> Result<(), Error> {
+        if self.copying {
+            self.broken();
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the copy was cut off, so its connection is closed: the server rolls back",
+            ));
+        }
         let reset = Arc::clone(&self.reset);
         let work = restore(self.begin_work(), &reset);
         match tokio::time::timeout(RECOVERY_DEADLINE, work).await {
@@ -166,6 +188,7 @@ impl Drop for Guard {
             to_pool: false,
         };
         match self.state {
+            _ if self.copying => {}
             State::Clean if !self.forget_statements => outgoing.to_pool = true,
             State::Clean | State::Unclean => {
                 let forget_statements = self.forget_statements;
@@ -238,10 +261,29 @@ async fn restore(connection: &mut PgConnection, reset: &Reset) -> Result<(), sql
         let cleaning = Cleaning::new(reset);
         let message = format!("ROLLBACK; {}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
+        if reset.is_shared() {
+            // One message at a time: a pooler may give the answer to a second one to another.
+            drain(connection).await?;
+            if reset.forgets_names() {
+                connection.clear_cached_statements().await?;
+            }
+            return cleaning.is_as_new(&query.fetch_all(&mut *connection).await?);
+        }
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.
             Err(sqlx::Error::Database(_)) if attempts < RECOVERY_ATTEMPTS => attempts += 1,
             rows => return cleaning.is_as_new(&rows?),
         }
     }
+}
+
+/// Waits for the answers to everything that was sent, whatever they are.
+async fn drain(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for _ in 0..RECOVERY_ATTEMPTS {
+        match connection.flush().await {
+            Err(sqlx::Error::Database(_)) => {}
+            ready => return ready,
+        }
+    }
+    connection.flush().await
 }

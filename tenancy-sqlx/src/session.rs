@@ -17,7 +17,7 @@ const CLEAN: &str = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UN
 #[derive(Debug)]
 pub(crate) struct Reset {
     statements: String,
-    shared: bool,
+    pooler: Pooler,
 }
 
 impl Reset {
@@ -40,8 +40,18 @@ impl Reset {
         }
         Self {
             statements,
-            shared: pooler.shares_sessions(),
+            pooler,
         }
+    }
+
+    /// Whether the session serves others between two transactions.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.pooler.shares_sessions()
+    }
+
+    /// Whether no statement keeps a name beyond its transaction.
+    pub(crate) fn forgets_names(&self) -> bool {
+        !self.pooler.keeps_names()
     }
 }
 
@@ -93,7 +103,7 @@ impl<'r> Cleaning<'r> {
             search_path::CURRENT,
             self.number
         );
-        if self.reset.shared {
+        if self.reset.is_shared() {
             // Closing this end would leave the session to the next client as it is.
             message.push_str(END_UNLESS_AS_NEW);
         }
@@ -117,7 +127,7 @@ impl<'r> Cleaning<'r> {
             [path, answered, flags @ ..]
                 if search_path::is_empty(path)
                     && *answered == self.number.to_string()
-                    && flags.len() == 3 + usize::from(self.reset.shared)
+                    && flags.len() == 3 + usize::from(self.reset.is_shared())
                     && flags.iter().all(|flag| flag == "true") =>
             {
                 Ok(())

@@ -142,6 +142,32 @@ impl Open {
         Ok(self.connection())
     }
 
+    /// The connection for one copy, in the place of [`Open::start`].
+    pub(super) async fn start_copy(&mut self) -> Result<&mut PgConnection, Fault> {
+        self.start().await?;
+        let guard = self.guard.as_mut();
+        Ok(guard
+            .expect("a transaction that has begun has a connection")
+            .begin_copy())
+    }
+
+    /// Everything about a copy has been answered, with success or not.
+    pub(super) fn copied(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            guard.copied();
+        }
+    }
+
+    /// Forgets what describing a statement has prepared, where names do not outlive a transaction.
+    pub(super) async fn forget_names(&mut self) -> Result<(), Fault> {
+        if !self.database.reset().forgets_names() {
+            return Ok(());
+        }
+        let connection = self.start().await?;
+        let done = sqlx::Connection::clear_cached_statements(connection).await;
+        self.end(done)
+    }
+
     /// Learns how the statement ended that [`Open::start`] was for.
     pub(crate) fn end<R>(&mut self, done: Result<R, sqlx::Error>) -> Result<R, Fault> {
         match done {

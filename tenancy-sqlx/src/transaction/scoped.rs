@@ -246,7 +246,9 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
             let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.prepare_with(sql, parameters).await;
-            Ok(self.level.end(done)?)
+            let prepared = self.level.end(done)?;
+            self.level.forget_names().await?;
+            Ok(prepared)
         })
     }
 
@@ -259,7 +261,9 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
             let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.describe(sql).await;
-            Ok(self.level.end(done)?)
+            let described = self.level.end(done)?;
+            self.level.forget_names().await?;
+            Ok(described)
         })
     }
 }

@@ -280,11 +280,14 @@ async fn what_was_committed_is_no_error_when_the_session_cannot_be_cleaned() {
         }
         assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 6);
     }
-    assert_ne!(
-        world.backend().await,
-        before,
-        "an unclean session is used again"
-    );
+    // Where no statement keeps a name, this one is gone like any other.
+    if crate::topology::pooler() != tenancy_sqlx::Pooler::Transaction {
+        assert_ne!(
+            world.backend().await,
+            before,
+            "an unclean session is used again"
+        );
+    }
 }
 
 #[tokio::test]

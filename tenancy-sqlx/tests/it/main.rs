@@ -24,6 +24,7 @@ mod server;
 mod session;
 mod shared;
 mod single;
+mod soak;
 mod statements;
 mod storm;
 mod topology;

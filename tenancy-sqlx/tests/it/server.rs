@@ -20,6 +20,8 @@ pub(crate) const SEEDED: i64 = 5;
 pub(crate) struct World {
     pub(crate) admin: PgConnectOptions,
     pub(crate) app: PgConnectOptions,
+    /// The same without anything in between.
+    pub(crate) direct: PgConnectOptions,
     pub(crate) login: String,
     tenants: Vec<Arc<Tenant>>,
     _database: TestDatabase,
@@ -49,6 +51,7 @@ impl World {
         };
         Self {
             app,
+            direct: database.app_options(),
             admin: database.superuser_options().disable_statement_logging(),
             login,
             tenants: TENANTS.into_iter().map(tenant).collect(),

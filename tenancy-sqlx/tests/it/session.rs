@@ -90,14 +90,18 @@ async fn leave_garbage(db: &TenantDb, end: End) {
 async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
     let world = World::new().await;
     let grant = format!(
-        "GRANT TEMP ON DATABASE {} TO {login}; CREATE ROLE {login}_other; GRANT {login}_other TO {login}",
-        world.admin.get_database().unwrap(),
+        "GRANT TEMP ON DATABASE {database} TO {login}; CREATE ROLE {database}_other;
+         GRANT {database}_other TO {login}",
+        database = world.admin.get_database().unwrap(),
         login = world.login
     );
     world.run_as_admin(grant).await;
     let mut dirty = 0;
     for (what, body) in GARBAGE {
-        let body = body.replace("postgres_is_not_granted", &format!("{}_other", world.login));
+        let body = body.replace(
+            "postgres_is_not_granted",
+            &format!("{}_other", world.admin.get_database().unwrap()),
+        );
         let function = format!(
             "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
              AS $body$ BEGIN {body} END $body$;
@@ -127,6 +131,14 @@ async fn leaves_something(world: &World) -> usize {
     pool.execute("SELECT acme.garbage()").await.unwrap();
     let dirty = probe(&pool).await != clean;
     pool.close().await;
+    // A pooler would keep the session.
+    world
+        .run_as_admin(format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE datname = current_database() AND usename = '{}'",
+            world.login
+        ))
+        .await;
     usize::from(dirty)
 }
 

@@ -13,7 +13,15 @@ pub(crate) async fn through(direct: PgConnectOptions) -> PgConnectOptions {
     direct
 }
 
-/// How many transactions can be open at the same time, if that is limited.
-pub(crate) fn at_once() -> Option<u32> {
-    None
+/// Whether a test is left out because fewer transactions than it needs can be open at a time.
+pub(crate) fn lacks_sessions(_wanted: u32) -> bool {
+    false
 }
+
+/// Whether a test is left out for this reason.
+pub(crate) fn leaves_out(_because: &str) -> bool {
+    false
+}
+
+/// What the figures of this way are called.
+pub(crate) const NAME: &str = "directly";

@@ -12,6 +12,11 @@
 mod bouncer;
 mod topology;
 
+mod control;
+mod hold;
+mod suite;
+mod trips;
+
 #[path = "../it/adversary.rs"]
 mod adversary;
 #[path = "../it/append.rs"]
@@ -50,6 +55,8 @@ mod session;
 mod shared;
 #[path = "../it/single.rs"]
 mod single;
+#[path = "../it/soak.rs"]
+mod soak;
 #[path = "../it/statements.rs"]
 mod statements;
 #[path = "../it/storm.rs"]

@@ -50,7 +50,16 @@ pub(crate) async fn through(direct: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// How many transactions can be open at the same time, if that is limited.
-pub(crate) fn at_once() -> Option<u32> {
-    program().map(|_| kind().sessions)
+/// Whether a test is left out because fewer transactions than it needs can be open at a time.
+pub(crate) fn lacks_sessions(wanted: u32) -> bool {
+    program().is_some() && kind().sessions < wanted
 }
+
+/// Whether a test is left out for this reason, which it prints.
+pub(crate) fn leaves_out(because: &str) -> bool {
+    println!("left out: {because}");
+    true
+}
+
+/// What the figures of this way are called.
+pub(crate) const NAME: &str = "through PgBouncer";
