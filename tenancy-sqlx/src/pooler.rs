@@ -71,6 +71,18 @@ impl Pooler {
         self != Self::Transaction || sabotaged!("pooler.named-untracked")
     }
 
+    /// Refuses what names a prepared statement within SQL, where no pooler finds it.
+    pub(crate) fn refuse_describing(self) -> Result<(), Error> {
+        match self {
+            Self::TransactionWithStatements => Err(Error::new(
+                ErrorKind::Configuration,
+                "a statement cannot be described through a pooler that renames prepared \
+                 statements: prepare it, or describe it over a direct connection",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a statement must not run outside a transaction: preparing and running it are two
     /// messages, and without a name that is known to the pooler they belong together in nothing
     /// else.

@@ -38,10 +38,7 @@ impl Reset {
             // Of describing a statement, which names it whatever it is asked to.
             statements.push_str("; DEALLOCATE ALL");
         }
-        Self {
-            statements,
-            pooler,
-        }
+        Self { statements, pooler }
     }
 
     /// Whether the session serves others between two transactions.

@@ -357,8 +357,7 @@ impl Open {
                 let reset = Arc::clone(self.database.reset());
                 let cleaning = Cleaning::new(&reset);
                 let message = proof.commit(&cleaning);
-                self.finish_scoped(message, &cleaning, COMMITTED)
-                    .await
+                self.finish_scoped(message, &cleaning, COMMITTED).await
             }
             None => self.finish(PROVE_AND_COMMIT).await,
         }

@@ -258,6 +258,7 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
     {
         Box::pin(async move {
             foreign::check(sql.as_str())?;
+            self.level.source().database.pooler().refuse_describing()?;
             let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.describe(sql).await;

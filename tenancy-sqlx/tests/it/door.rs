@@ -176,6 +176,7 @@ async fn a_column_that_changed_its_type_is_prepared_anew() {
         .await;
     let row = read().await.unwrap();
     assert_eq!(row.get::<String, _>("title"), "acme 1");
+    read().await.unwrap();
 
     // A transaction cannot be repaired from inside, but the next one starts afresh.
     world

@@ -187,8 +187,6 @@ async fn a_closure_is_run_again_when_another_transaction_was_in_the_way() {
         return;
     }
     let world = World::new().await;
-    let database = world.database(4).await;
-    let db = world.tenant(&database, "acme");
     world
         .run_as_admin(format!(
             "ALTER ROLE {} IN DATABASE {} SET default_transaction_isolation = 'serializable'",
@@ -221,6 +219,9 @@ async fn a_closure_is_run_again_when_another_transaction_was_in_the_way() {
         .unwrap();
     assert_eq!(raised, 65);
     assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 2);
-    let title = db.query_scalar::<String>(TITLE).bind(1_i64).fetch_one();
+    let title = serializable
+        .query_scalar::<String>(TITLE)
+        .bind(1_i64)
+        .fetch_one();
     assert_eq!(title.await.unwrap(), "mine");
 }

@@ -102,12 +102,7 @@ pub(crate) async fn soak(world: &World, databases: &[Database], plan: Plan, what
         let tenants = TENANTS.map(|name| (name, world.tenant(&database, name)));
         let lots = Lots::new(plan.seed * 1_000 + worker);
         let first = 1_000 + i64::try_from(worker).unwrap() * 100_000_000;
-        workers.spawn(work(
-            tenants,
-            lots,
-            first,
-            plan.operations / plan.at_once,
-        ));
+        workers.spawn(work(tenants, lots, first, plan.operations / plan.at_once));
     }
     let killer = async {
         let (mut connection, mut kills, mut at) = (world.admin().await, 0, plan.kill_every);

@@ -25,3 +25,8 @@ pub(crate) fn leaves_out(_because: &str) -> bool {
 
 /// What the figures of this way are called.
 pub(crate) const NAME: &str = "directly";
+
+/// Whether a statement can be described; the driver names it in SQL, which some poolers do not see.
+pub(crate) fn describes() -> bool {
+    true
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tenancy_sqlx::{
-    Database, DynSql, ErrorKind, Fleet, Migrations, PgTenantStore, Pooler, PoolSettings,
+    Database, DynSql, ErrorKind, Fleet, Migrations, PgTenantStore, PoolSettings, Pooler,
 };
 
 use crate::bouncer::{Bouncer, Kind, program, tracks_statements};
@@ -67,7 +67,11 @@ async fn a_path_that_is_set_in_the_session_shows_rows_of_others() {
         return;
     };
     let (one, two) = (raw(&options).await, raw(&options).await);
-    assert_eq!(pid(&one).await, pid(&two).await, "the session is not shared");
+    assert_eq!(
+        pid(&one).await,
+        pid(&two).await,
+        "the session is not shared"
+    );
     let mut lots = Lots::new(3);
     let mut foreign = 0;
     for _ in 0..200 {
@@ -115,7 +119,10 @@ async fn an_unnamed_statement_without_a_transaction_runs_anothers_text() {
             .unwrap();
         hold.release();
         let title: String = asked.await.unwrap();
-        assert_eq!(title, "globex 1", "the hazard is gone, and so may be its cost");
+        assert_eq!(
+            title, "globex 1",
+            "the hazard is gone, and so may be its cost"
+        );
     }
 }
 
@@ -164,14 +171,20 @@ async fn no_statement_of_the_door_runs_anothers_text() {
             hold.reached().await;
             let db = world.tenant(&free, "globex");
             let mut other = tokio::spawn(async move {
-                db.query_scalar::<String>(TITLE).bind(2_i64).fetch_one().await
+                db.query_scalar::<String>(TITLE)
+                    .bind(2_i64)
+                    .fetch_one()
+                    .await
             });
             // It has to wait until the other's transaction has ended, however long.
             let early = tokio::time::timeout(Duration::from_millis(700), &mut other).await;
             hold.release();
             let title: String = asked.await.unwrap().unwrap();
             assert_eq!(title, "acme 1", "{pooler}, kind {kind}");
-            assert!(early.is_err(), "{pooler}, kind {kind}: the session was lent out");
+            assert!(
+                early.is_err(),
+                "{pooler}, kind {kind}: the session was lent out"
+            );
             assert_eq!(other.await.unwrap().unwrap(), "globex 2");
         }
     }
@@ -208,13 +221,19 @@ async fn a_pooler_that_nobody_named_is_refused() {
     let hidden = Database::connect(options.clone(), PoolSettings::default()).await;
     let hidden = hidden.unwrap_err();
     assert_eq!(hidden.kind(), ErrorKind::Configuration);
-    assert!(hidden.to_string().contains("PoolSettings::pooler"), "{hidden}");
+    assert!(
+        hidden.to_string().contains("PoolSettings::pooler"),
+        "{hidden}"
+    );
 
     let settings = PoolSettings::default().pooler(Pooler::TransactionWithStatements);
     let untracked = Database::connect(options.clone(), settings).await;
     let untracked = untracked.unwrap_err();
     assert_eq!(untracked.kind(), ErrorKind::Configuration);
-    assert!(untracked.to_string().contains("max_prepared_statements"), "{untracked}");
+    assert!(
+        untracked.to_string().contains("max_prepared_statements"),
+        "{untracked}"
+    );
 }
 
 #[tokio::test]
@@ -313,4 +332,27 @@ async fn a_tenant_is_not_mistaken_for_one_that_another_asked_for() {
     assert_eq!(asked.await.unwrap().slug().as_str(), "acme");
     assert!(early.is_err(), "the session was lent out");
     disturbance.await.unwrap();
+}
+
+#[tokio::test]
+async fn describing_is_refused_before_anything_is_sent_where_names_are_not_the_servers() {
+    let world = World::new().await;
+    if !tracks_statements() {
+        return;
+    }
+    let pooler = Pooler::TransactionWithStatements;
+    let Some((_bouncer, options)) = one_session(pooler, &world) else {
+        return;
+    };
+    let database = Database::connect(options, PoolSettings::default().pooler(pooler));
+    let db = world.tenant(&database.await.unwrap(), "acme");
+    let mut tx = db.begin_scoped(tenancy_sqlx::Scope::Path).await.unwrap();
+    let text = sqlx::SqlSafeStr::into_sql_str("SELECT title FROM blogs");
+    let error = (&mut tx).describe(text).await.map(drop).unwrap_err();
+    assert_eq!(
+        tenancy_sqlx::Error::from(error).kind(),
+        ErrorKind::Configuration
+    );
+    (&mut tx).execute("SELECT title FROM blogs").await.unwrap();
+    tx.commit().await.unwrap();
 }

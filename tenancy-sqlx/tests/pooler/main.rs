@@ -41,6 +41,7 @@ mod login;
 mod poison;
 #[path = "../it/polls.rs"]
 mod polls;
+#[allow(dead_code, reason = "nothing is said in a client's place here")]
 #[path = "../it/proxy.rs"]
 mod proxy;
 #[path = "../it/savepoints.rs"]

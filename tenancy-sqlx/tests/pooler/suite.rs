@@ -24,14 +24,19 @@ fn again(choice: &str) {
     }
     let full = std::env::var_os("TENANCY_TEST_FULL").is_some_and(|full| full == "1");
     let mut tests = Command::new(std::env::current_exe().unwrap());
-    tests.env(CHOICE, choice).args(["--nocapture", "--test-threads=4"]);
+    tests
+        .env(CHOICE, choice)
+        .args(["--nocapture", "--test-threads=4"]);
     if !full {
         tests.args(SHORTER);
     }
     let output = tests.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "through {choice}:\n{text}\n{error}");
+    assert!(
+        output.status.success(),
+        "through {choice}:\n{text}\n{error}"
+    );
     for line in text.lines() {
         // Their sum is not this program's.
         if line.starts_with("soak ") || line.starts_with("test result: ") {

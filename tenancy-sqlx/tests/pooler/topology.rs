@@ -63,3 +63,8 @@ pub(crate) fn leaves_out(because: &str) -> bool {
 
 /// What the figures of this way are called.
 pub(crate) const NAME: &str = "through PgBouncer";
+
+/// Whether a statement can be described; the driver names it in SQL, which some poolers do not see.
+pub(crate) fn describes() -> bool {
+    pooler() != Pooler::TransactionWithStatements
+}

@@ -72,7 +72,9 @@ impl Running {
         showcase: Vec<Domain>,
     ) -> Result<Self, Failure> {
         installation.fleet.prepare().await?;
-        let pool = PoolSettings::default().max_connections(settings.pool_size);
+        let pool = PoolSettings::default()
+            .pooler(settings.pooler)
+            .max_connections(settings.pool_size);
         let database = Database::connect(installation.app.clone(), pool).await?;
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());

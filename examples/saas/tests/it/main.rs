@@ -12,5 +12,6 @@ mod demo;
 mod isolation;
 mod lifecycle;
 mod pages;
+mod pooler;
 mod settings;
 mod statements;
