@@ -266,9 +266,10 @@ impl Database {
 
 impl Shared {
     fn new(settings: &PoolSettings, program: Option<&str>) -> Self {
-        let prepared = match settings.pooler.keeps_names() {
-            true => settings.statement_cache_capacity,
-            false => 0,
+        let prepared = if settings.pooler.keeps_names() {
+            settings.statement_cache_capacity
+        } else {
+            0
         };
         Self {
             pooler: settings.pooler,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
 use sqlx::{AssertSqlSafe, Connection};
+use tenancy_core::sabotaged;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
@@ -73,7 +74,7 @@ impl Guard {
     /// it is closed where others share the session: some poolers would give them what is still to
     /// come.
     pub(crate) fn begin_copy(&mut self) -> &mut PgConnection {
-        self.copying = self.reset.is_shared();
+        self.copying = self.reset.is_shared() && !sabotaged!("pooler.copy-recovered");
         self.begin_work()
     }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use tenancy_core::sabotaged;
 
 use crate::pooler::Pooler;
 use crate::search_path;
@@ -24,7 +25,7 @@ impl Reset {
     /// Of a database that is reached through `pooler` by a program of this name.
     pub(crate) fn new(pooler: Pooler, program: Option<&str>) -> Self {
         let mut statements = CLEAN.to_owned();
-        if pooler.shares_sessions() {
+        if pooler.shares_sessions() && !sabotaged!("pooler.settings-lost") {
             // What the driver said when it connected is not the session's own, so resetting loses
             // it, and the pooler takes that for a wish of the client.
             statements.push_str(CONNECTED);
@@ -34,7 +35,7 @@ impl Reset {
                 statements.push('\'');
             }
         }
-        if !pooler.keeps_names() {
+        if !pooler.keeps_names() && !sabotaged!("pooler.names-stay") {
             // Of describing a statement, which names it whatever it is asked to.
             statements.push_str("; DEALLOCATE ALL");
         }
@@ -102,7 +103,12 @@ impl<'r> Cleaning<'r> {
         );
         if self.reset.is_shared() {
             // Closing this end would leave the session to the next client as it is.
-            message.push_str(END_UNLESS_AS_NEW);
+            let end = if sabotaged!("pooler.session-kept") {
+                ", 'true'"
+            } else {
+                END_UNLESS_AS_NEW
+            };
+            message.push_str(end);
         }
         message
     }

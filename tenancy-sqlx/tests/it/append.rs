@@ -23,7 +23,7 @@ async fn outbox(database: &TestDatabase) -> Vec<Row> {
 #[tokio::test]
 async fn entries_are_there_exactly_when_their_transaction_is_and_name_its_tenant() {
     let test = TestDatabase::new().await;
-    let app = crate::topology::through(test.app_options()).await;
+    let app = crate::topology::through(test.app_options());
     let tables = Migration::new(1, "blogs", "CREATE TABLE blogs (id bigint PRIMARY KEY);");
     let migrations = Migrations {
         shared: MigrationSet::new([]).unwrap(),

@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) admin: PgConnectOptions,
     pub(crate) app: PgConnectOptions,
     /// The same without anything in between.
+    #[allow(dead_code, reason = "only tests of what is in between go past it")]
     pub(crate) direct: PgConnectOptions,
     pub(crate) login: String,
     tenants: Vec<Arc<Tenant>>,
@@ -30,7 +31,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await;
-        let app = topology::through(database.app_options()).await;
+        let app = topology::through(database.app_options());
         let login = app.get_username().to_owned();
         let mut connection = database.superuser().await;
         for schema in TENANTS {

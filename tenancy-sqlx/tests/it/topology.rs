@@ -9,7 +9,7 @@ pub(crate) fn pooler() -> Pooler {
 }
 
 /// The application's way to the server of `direct`.
-pub(crate) async fn through(direct: PgConnectOptions) -> PgConnectOptions {
+pub(crate) fn through(direct: PgConnectOptions) -> PgConnectOptions {
     direct
 }
 

@@ -15,6 +15,10 @@ const SHORTER: [&str; 6] = [
     "soak::",
 ];
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what a long run is for"
+)]
 /// Runs the tests of this program again with another choice; a short run leaves some of them to
 /// the long one.
 fn again(choice: &str) {

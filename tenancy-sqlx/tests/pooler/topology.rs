@@ -37,11 +37,7 @@ pub(crate) fn pooler() -> Pooler {
 }
 
 /// The application's way to the server of `direct`.
-#[allow(
-    clippy::unused_async,
-    reason = "the tests call it as they call what has to wait"
-)]
-pub(crate) async fn through(direct: PgConnectOptions) -> PgConnectOptions {
+pub(crate) fn through(direct: PgConnectOptions) -> PgConnectOptions {
     static BOUNCER: OnceLock<Option<Bouncer>> = OnceLock::new();
     let bouncer = BOUNCER.get_or_init(|| program().map(|_| Bouncer::start(kind(), &direct)));
     match bouncer {
@@ -56,6 +52,10 @@ pub(crate) fn lacks_sessions(wanted: u32) -> bool {
 }
 
 /// Whether a test is left out for this reason, which it prints.
+#[expect(
+    clippy::print_stdout,
+    reason = "the reader of the output wants to know"
+)]
 pub(crate) fn leaves_out(because: &str) -> bool {
     println!("left out: {because}");
     true
