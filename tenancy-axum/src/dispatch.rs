@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tenancy_core::{Resolution, Resolved};
 use tower_service::Service;
 
+use crate::metrics::Counted;
 use crate::problem::ApiError;
 use crate::trace::RequestSpan;
 
@@ -36,6 +37,9 @@ impl Service<Request> for Dispatch {
             Some(Resolved(Ok(Resolution::Tenant(tenant)))) => {
                 if let Some(span) = request.extensions().get::<RequestSpan>() {
                     span.record_tenant(tenant);
+                }
+                if let Some(counted) = request.extensions().get::<Counted>() {
+                    counted.is_of(tenant);
                 }
                 &mut self.tenant
             }

@@ -34,6 +34,8 @@ mod layered;
 
 mod health;
 
+mod metrics;
+
 #[cfg(feature = "server")]
 mod server;
 
@@ -47,6 +49,7 @@ pub use extract::{PublicOnly, Tenant};
 pub use health::Health;
 pub use json::Json;
 pub use layered::Layered;
+pub use metrics::{MetricsEndpoint, RequestMetrics};
 pub use path::Path;
 pub use problem::{ApiError, ProblemLayer};
 pub use query::Query;

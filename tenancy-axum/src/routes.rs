@@ -13,6 +13,7 @@ use crate::authority::ResolvedBy;
 use crate::body_limit::BodyLimitLayer;
 use crate::catch_panic::CatchPanicLayer;
 use crate::dispatch::Dispatch;
+use crate::metrics::RequestMetrics;
 use crate::problem::ProblemLayer;
 use crate::request_id::RequestIdLayer;
 use crate::trace::TraceLayer;
@@ -34,6 +35,7 @@ use crate::trace::TraceLayer;
 /// 1. [`RequestIdLayer`]: `x-request-id` in and out.
 /// 2. `x-content-type-options: nosniff` on every response.
 /// 3. [`TraceLayer`]: one span, one closing event.
+///    Around it, [`RequestMetrics`], if [`metrics`](Self::metrics) gave some.
 /// 4. [`ProblemLayer`]: every failure becomes `application/problem+json`, or a page for a browser.
 /// 5. [`CatchPanicLayer`]: a panic becomes a 500 problem.
 /// 6. [`BodyLimitLayer`]: 1 MiB, if [`body_limit`](Self::body_limit) says nothing else.
@@ -71,6 +73,7 @@ pub struct Routes {
     tenant: Router,
     universal: Router,
     body_limit: usize,
+    metrics: Option<RequestMetrics>,
 }
 
 impl Routes {
@@ -82,6 +85,7 @@ impl Routes {
             tenant: Router::new(),
             universal: Router::new(),
             body_limit: BodyLimitLayer::DEFAULT,
+            metrics: None,
         }
     }
 
@@ -124,6 +128,12 @@ impl Routes {
         self
     }
 
+    /// Counts every request in `metrics`, also those whose host nobody has.
+    pub fn metrics(mut self, metrics: RequestMetrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Makes the router that answers for all of them, with every layer in its place.
     pub fn build(self) -> Router {
         let dispatch = Dispatch {
@@ -134,13 +144,19 @@ impl Routes {
         let resolved = TenantLayer::new(self.resolver)
             .pass_failures()
             .layer(dispatch);
-        self.universal
+        let router = self
+            .universal
             .fallback_service(resolved)
             .layer(resolved_by)
             .layer(BodyLimitLayer::new(self.body_limit))
             .layer(CatchPanicLayer)
             .layer(ProblemLayer)
-            .layer(TraceLayer)
+            .layer(TraceLayer);
+        let router = match self.metrics {
+            Some(metrics) => router.layer(metrics),
+            None => router,
+        };
+        router
             .layer(axum::middleware::map_response(no_sniffing))
             .layer(RequestIdLayer)
     }

@@ -31,6 +31,8 @@ mod scope;
 
 mod resource;
 
+mod exposition;
+
 mod future;
 mod layer;
 mod service;
@@ -44,6 +46,7 @@ pub mod sabotage;
 pub use context::TenantContext;
 pub use domain::Domain;
 pub use error::{Error, ErrorKind};
+pub use exposition::{Exposition, Family};
 pub use future::ResponseFuture;
 pub use host::{Host, PeerAddr, TrustedProxies};
 pub use layer::TenantLayer;

@@ -185,6 +185,8 @@ pub struct Tenant {
     description: String,
     status: Status,
     primary_domain: Option<Domain>,
+    #[serde(skip)]
+    migration: i64,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -203,6 +205,7 @@ impl Tenant {
             description: String::new(),
             status: Status::Provisioning,
             primary_domain: None,
+            migration: 0,
             created_at: now,
             updated_at: now,
         }
@@ -236,6 +239,13 @@ impl Tenant {
         self
     }
 
+    /// Says which migration of its schema was the last, as a store read it.
+    #[must_use]
+    pub fn with_migration(mut self, version: i64) -> Self {
+        self.migration = version;
+        self
+    }
+
     /// Takes the times a store kept.
     #[must_use]
     pub fn with_times(mut self, created_at: OffsetDateTime, updated_at: OffsetDateTime) -> Self {
@@ -257,6 +267,13 @@ impl Tenant {
     /// The schema that holds its tables.
     pub fn schema_name(&self) -> &SchemaName {
         &self.schema_name
+    }
+
+    /// The version of the last migration of its schema, or 0 where the store does not say.
+    ///
+    /// What was learnt of its tables under one version does not count under another.
+    pub fn migration(&self) -> i64 {
+        self.migration
     }
 
     /// Its name for people.

@@ -1,6 +1,6 @@
 //! The application's connections: made here, verified here, and reachable from nowhere else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{ConnectOptions, Connection};
@@ -11,7 +11,9 @@ use crate::db::TenantDb;
 use crate::dynamic::DynamicTexts;
 use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
+use crate::link::Link;
 use crate::login;
+use crate::pool::{Pool, PoolMetrics};
 use crate::pooler::{self, Pooler};
 use crate::session::Reset;
 use crate::settings::PoolSettings;
@@ -38,8 +40,15 @@ use crate::text_cache::TextCache;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Database {
-    pool: PgPool,
+    pool: Source,
     shared: Arc<Shared>,
+}
+
+/// Where connections come from.
+#[derive(Debug, Clone)]
+enum Source {
+    Ours(Pool),
+    Given(PgPool),
 }
 
 #[derive(Debug)]
@@ -49,8 +58,6 @@ struct Shared {
     texts: TextCache,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
-    /// Why the last new connection was refused; the pool itself only says that none came in time.
-    refusal: Mutex<Option<String>>,
 }
 
 impl Database {
@@ -93,18 +100,7 @@ impl Database {
 
         let program = options.get_application_name();
         let shared = Arc::new(Shared::new(&settings, program));
-        let refusals = Arc::clone(&shared);
-        let pool = settings
-            .pool_options()
-            .after_connect(move |connection, _| {
-                let refusals = Arc::clone(&refusals);
-                Box::pin(async move {
-                    let verified = login::verify(connection).await;
-                    refusals.note(verified.as_ref().err());
-                    verified.map_err(|error| sqlx::Error::Configuration(Box::new(error)))
-                })
-            })
-            .connect_lazy_with(options);
+        let pool = Source::Ours(Pool::new(options, settings));
         Ok(Self { pool, shared })
     }
 
@@ -149,7 +145,8 @@ impl Database {
     /// whether hooks of the pool leave session state behind, and whether other holders of the
     /// pool do, cannot be seen from here; an abandoned connection is checked before it goes back.
     /// The number of prepared statements that its connections keep is taken to be sqlx's default
-    /// of 100, beyond which statements are sent unprepared. Prefer [`Database::connect`].
+    /// of 100, beyond which statements are sent unprepared. Connections do not age by the tenants
+    /// they meet, and no tenant's share is kept from another. Prefer [`Database::connect`].
     ///
     /// # Errors
     ///
@@ -170,9 +167,11 @@ impl Database {
             .pooler(pooler);
         let options = pool.connect_options();
         let shared = Arc::new(Shared::new(&settings, options.get_application_name()));
-        let mut guard = Guard::new(pool.acquire().await?, Arc::clone(&shared.reset));
+        let link = Link::Given(pool.acquire().await?);
+        let mut guard = Guard::new(link, Arc::clone(&shared.reset));
         login::verify(guard.begin_work()).await?;
         guard.finished();
+        let pool = Source::Given(pool);
         Ok(Self { pool, shared })
     }
 
@@ -210,7 +209,7 @@ impl Database {
     ///
     /// [`ErrorKind::Unavailable`] when the server does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
-        let mut guard = self.checkout().await?;
+        let mut guard = self.checkout(None).await?;
         sqlx::raw_sql("SELECT 1")
             .execute(guard.begin_work())
             .await?;
@@ -218,9 +217,20 @@ impl Database {
         Ok(())
     }
 
+    /// What the pool has and has counted; `None` for a pool that the application brought.
+    pub fn metrics(&self) -> Option<PoolMetrics> {
+        match &self.pool {
+            Source::Ours(pool) => Some(pool.metrics()),
+            Source::Given(_) => None,
+        }
+    }
+
     /// Waits until every connection is back and closed; statements fail from now on.
     pub async fn close(&self) {
-        self.pool.close().await;
+        match &self.pool {
+            Source::Ours(pool) => pool.close().await,
+            Source::Given(pool) => pool.close().await,
+        }
     }
 
     pub(crate) fn pooler(&self) -> Pooler {
@@ -249,17 +259,37 @@ impl Database {
         &self.shared.dynamic_texts
     }
 
-    /// Borrows a connection.
+    /// Borrows a connection for a tenant, or for what is no tenant's.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] when none comes free in time, [`ErrorKind::Configuration`] when
-    /// new ones are refused because the login is no longer as it was.
-    pub(crate) async fn checkout(&self) -> Result<Guard, Error> {
-        match self.pool.acquire().await {
-            Ok(connection) => Ok(Guard::new(connection, Arc::clone(self.reset()))),
-            Err(error @ sqlx::Error::PoolTimedOut) => Err(self.shared.explain(error)),
-            Err(error) => Err(error.into()),
+    /// [`ErrorKind::Unavailable`] when none comes free in time, [`ErrorKind::Busy`] when the
+    /// tenant has its share already, [`ErrorKind::Configuration`] when new ones are refused
+    /// because the login is no longer as it was.
+    pub(crate) async fn checkout(&self, tenant: Option<&TenantContext>) -> Result<Guard, Error> {
+        let reset = || Arc::clone(self.reset());
+        let pool = match &self.pool {
+            Source::Ours(pool) => pool,
+            Source::Given(pool) => {
+                return match pool.acquire().await {
+                    Ok(connection) => Ok(Guard::new(Link::Given(connection), reset())),
+                    Err(error) => Err(too_late(error)),
+                };
+            }
+        };
+        loop {
+            let held = pool.acquire(tenant.map(TenantContext::id)).await?;
+            let mut guard = Guard::new(Link::Ours(held), reset());
+            if guard.is_alive().await {
+                return Ok(guard);
+            }
+        }
+    }
+
+    /// Counts that something was run once more.
+    pub(crate) fn count_retry(&self) {
+        if let Source::Ours(pool) = &self.pool {
+            pool.counters().retried();
         }
     }
 }
@@ -277,26 +307,20 @@ impl Shared {
             texts: TextCache::new(settings.text_cache_capacity, prepared),
             #[cfg(feature = "dynamic")]
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
-            refusal: Mutex::new(None),
         }
     }
+}
 
-    fn note(&self, refusal: Option<&Error>) {
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) =
-            refusal.map(ToString::to_string);
-    }
-
-    fn explain(&self, error: sqlx::Error) -> Error {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*refusal {
-            Some(refusal) => Error::new(ErrorKind::Configuration, refusal.clone()),
-            None => Error::new(
-                ErrorKind::Unavailable,
-                "no connection came free in time: raise max_connections, or look for transactions \
-                 that stay open",
-            ),
-        }
-        .with_source(error)
+/// Says what to do when a pool that was brought has no connection.
+fn too_late(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut => Error::new(
+            ErrorKind::Unavailable,
+            "no connection came free in time: raise max_connections, or look for transactions \
+             that stay open",
+        )
+        .with_source(error),
+        error => error.into(),
     }
 }
 

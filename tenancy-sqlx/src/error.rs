@@ -5,6 +5,8 @@ use std::fmt;
 
 use tenancy_core::{IntoProblem, Problem, ProblemCode};
 
+use crate::guard::is_stale;
+
 /// A failed statement, transaction or operation on the fleet.
 ///
 /// The message names the tenant or input and the next action; the driver's own error is the
@@ -40,6 +42,8 @@ pub enum ErrorKind {
     Timeout,
     /// The transaction failed earlier, or was cut off, and cannot be committed.
     TransactionAborted,
+    /// The tenant has its share of the connections in use, and enough of its requests wait.
+    Busy,
     /// The login may not do this.
     Forbidden,
     /// The server does not answer, or no connection came free in time.
@@ -124,6 +128,8 @@ impl Error {
                 .detail("a value breaks a rule of the data"),
             ErrorKind::InvalidInput => Problem::new(ProblemCode::BadRequest)
                 .detail("a value is not of the kind this takes"),
+            ErrorKind::Busy => Problem::new(ProblemCode::RateLimited)
+                .detail("too many requests of this tenant are under way"),
             ErrorKind::RowNotFound => Problem::new(ProblemCode::NotFound),
             ErrorKind::Serialization
             | ErrorKind::Timeout
@@ -209,6 +215,11 @@ fn classify(error: &sqlx::Error) -> (ErrorKind, Cow<'static, str>) {
             code if code.starts_with("08") => ErrorKind::Unavailable,
             _ => ErrorKind::Internal,
         };
+        if is_stale(error) {
+            let message = "a table changed after the statement was prepared: run the transaction \
+                           again from its beginning";
+            return (kind, message.into());
+        }
         return (kind, format!("{} ({code})", database.message()).into());
     }
     let kind = match error {
@@ -246,9 +257,10 @@ impl From<Error> for tenancy_core::Error {
         let kind = match error.kind {
             ErrorKind::Core(kind) => kind,
             ErrorKind::Conflict => tenancy_core::ErrorKind::Conflict,
-            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Serialization => {
-                tenancy_core::ErrorKind::Unavailable
-            }
+            ErrorKind::Unavailable
+            | ErrorKind::Busy
+            | ErrorKind::Timeout
+            | ErrorKind::Serialization => tenancy_core::ErrorKind::Unavailable,
             ErrorKind::Configuration | ErrorKind::Forbidden => {
                 tenancy_core::ErrorKind::Configuration
             }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity, Postgres};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
 use sqlx::{AssertSqlSafe, Connection};
 use tenancy_core::sabotaged;
 use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
+use crate::link::Link;
 use crate::session::{Cleaning, Reset};
 
 /// How long an abandoned connection may take to come back to its senses.
@@ -26,8 +26,10 @@ const RECOVERY_ATTEMPTS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// `None` only while the guard is being dropped.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<Link>,
     state: State,
+    /// Whether it was the connection that failed, not the statement.
+    lost: bool,
     forget_statements: bool,
     copying: bool,
     reset: Arc<Reset>,
@@ -44,10 +46,11 @@ enum State {
 
 impl Guard {
     /// Takes charge of `connection`, to which nothing has been sent yet.
-    pub(crate) fn new(connection: PoolConnection<Postgres>, reset: Arc<Reset>) -> Self {
+    pub(crate) fn new(connection: Link, reset: Arc<Reset>) -> Self {
         Self {
             connection: Some(connection),
             state: State::Clean,
+            lost: false,
             forget_statements: false,
             copying: false,
             reset,
@@ -63,6 +66,39 @@ impl Guard {
         self.connection
             .as_mut()
             .expect("the connection is taken out by drop alone")
+            .connection()
+    }
+
+    /// Asks a connection that may have been cut off while it rested for a sign of life, and says
+    /// whether it can be used.
+    pub(crate) async fn is_alive(&mut self) -> bool {
+        if !self.connection.as_ref().is_some_and(Link::is_doubtful) {
+            return true;
+        }
+        match self.begin_work().ping().await {
+            Ok(()) => {
+                self.finished();
+                true
+            }
+            Err(error) => {
+                tracing::debug!(target: "tenancy.sql", %error, "a connection was cut off at rest");
+                self.lose();
+                false
+            }
+        }
+    }
+
+    /// Whether it was the connection that failed, not the statement.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    fn lose(&mut self) {
+        self.state = State::Broken;
+        self.lost = true;
+        if let Some(connection) = &self.connection {
+            connection.doubt();
+        }
     }
 
     /// The connection must not be used again: it is closed instead of going back.
@@ -99,14 +135,14 @@ impl Guard {
                 if server.is_some_and(|error| {
                     matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
                 }) {
-                    self.state = State::Broken;
+                    self.lose();
                     return false;
                 }
                 self.forget_statements |= server.is_some_and(is_stale_plan);
                 true
             }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-                self.state = State::Broken;
+                self.lose();
                 false
             }
             _ => false,
@@ -203,7 +239,7 @@ impl Drop for Guard {
 
 /// A connection on its way out: to the pool when that was decided, else to be closed.
 struct Outgoing {
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<Link>,
     reset: Arc<Reset>,
     runtime: Handle,
     to_pool: bool,
@@ -211,9 +247,10 @@ struct Outgoing {
 
 impl Outgoing {
     async fn recover(mut self, forget_statements: bool) {
-        let Some(connection) = self.connection.as_mut() else {
+        let Some(link) = self.connection.as_mut() else {
             return;
         };
+        let connection = link.connection();
         let work = async {
             restore(connection, &self.reset).await?;
             if forget_statements {
@@ -224,6 +261,7 @@ impl Outgoing {
         match tokio::time::timeout(RECOVERY_DEADLINE, work).await {
             Ok(Ok(())) => {
                 self.to_pool = true;
+                link.recovered();
                 tracing::debug!(target: "tenancy.sql", "an abandoned connection was rolled back");
             }
             Ok(Err(error)) => {
@@ -242,14 +280,13 @@ impl Outgoing {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        // The pool's own return and close spawn a task, which needs a runtime on this thread. If
-        // that runtime has ended, the task is dropped at once, and the socket with it.
+        // A pool's close spawns a task, which needs a runtime on this thread. If that runtime has
+        // ended, the task is dropped at once, and the socket with it.
         let _runtime = self.runtime.enter();
-        if let Some(mut connection) = self.connection.take() {
-            if !self.to_pool {
-                connection.close_on_drop();
-            }
-            drop(connection);
+        match self.connection.take() {
+            Some(connection) if self.to_pool => connection.put_back(),
+            Some(connection) => connection.close(),
+            None => {}
         }
     }
 }

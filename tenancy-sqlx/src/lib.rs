@@ -12,6 +12,8 @@ pub mod login;
 mod settings;
 
 mod guard;
+mod link;
+mod pool;
 mod text_cache;
 
 mod database;
@@ -61,6 +63,7 @@ pub use migrate::{
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
 pub use pooler::Pooler;
+pub use pool::PoolMetrics;
 pub use query::{Execute, Query};
 pub use rows::Rows;
 pub use scoped::ScopedDb;

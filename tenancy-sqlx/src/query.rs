@@ -57,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) arguments: Option<PgArguments>,
     /// Whether the connection keeps it prepared under a name.
     pub(crate) named: bool,
+    /// Whether it can be run again when its connection was lost.
+    pub(crate) reads: bool,
 }
 
 /// One way to run a statement to its very end.
@@ -243,10 +245,10 @@ impl sqlx::Execute<'static, Postgres> for Prepared {
     }
 }
 
-impl About {
+impl Prepared {
     /// How a transaction begins that is for this statement alone.
     fn opening(&self) -> Opening {
-        if self.reads() {
+        if self.reads {
             Opening::Read
         } else {
             Opening::Write
@@ -288,9 +290,7 @@ impl<'a> Call<'a> {
         let started = Instant::now();
         let result = match self.prepare() {
             Ok(prepared) => match &mut self.target {
-                Target::Single(source) => {
-                    single(*source, self.about.opening(), prepared, run).await
-                }
+                Target::Single(source) => single(*source, prepared, run).await,
                 Target::Transaction(open) => open.run(prepared, run).await.map_err(Error::from),
             },
             Err(error) => Err(error),
@@ -308,10 +308,7 @@ impl<'a> Call<'a> {
         let started = Instant::now();
         let done = match self.prepare() {
             Ok(prepared) => match &mut self.target {
-                Target::Single(source) => {
-                    let opening = self.about.opening();
-                    stream_single(*source, opening, prepared, map, &rows).await
-                }
+                Target::Single(source) => stream_single(*source, prepared, map, &rows).await,
                 Target::Transaction(open) => stream_in(open, prepared, map, &rows).await,
             },
             Err(error) => Err(error),
@@ -370,6 +367,7 @@ impl<'a> Call<'a> {
             sql: ready.sql,
             arguments: Some(std::mem::take(&mut self.arguments)),
             named: ready.named,
+            reads: ready.reads,
         })
     }
 }
@@ -377,32 +375,38 @@ impl<'a> Call<'a> {
 /// Runs a statement that commits by itself; where that needs a transaction, it is opened so.
 pub(crate) async fn single<R>(
     source: Source<'_>,
-    opening: Opening,
     mut prepared: Prepared,
     run: Run<R>,
 ) -> Result<R, Error> {
     let pooler = source.database.pooler();
     if pooler.wants_transaction(prepared.named) {
-        return enclosed(source, opening, prepared, run).await;
+        return enclosed(source, prepared, run).await;
     }
-    let mut guard = source.database.checkout().await?;
+    let mut guard = source.checkout().await?;
     let mut result = run(guard.begin_work(), prepared.clone()).await;
-    if let Err(error) = &result
-        && guard.failed(error)
-        && guard.has_stale_statements()
-    {
-        // The table changed since the statement was prepared. Nothing was written, so it can be
-        // prepared and run anew.
-        guard.forget_statements().await?;
-        if pooler.shares_sessions() {
-            // The pooler has not forgotten it, and gives the next text of its kind the same.
-            guard.finished();
+    if let Err(error) = &result {
+        let answered = guard.failed(error);
+        if answered && guard.has_stale_statements() {
+            // The table changed since the statement was prepared. Nothing was written, so it can
+            // be prepared and run anew.
+            source.database.count_retry();
+            guard.forget_statements().await?;
+            if pooler.shares_sessions() {
+                // The pooler has not forgotten it, and gives the next of its text the same.
+                guard.finished();
+                drop(guard);
+                source.database.renew_texts();
+                prepared.named = false;
+                return enclosed(source, prepared, run).await;
+            }
+            result = run(guard.begin_work(), prepared).await;
+        } else if guard.is_lost() && prepared.reads {
+            // The connection was cut off, perhaps long ago; what only reads is asked once more.
+            source.database.count_retry();
             drop(guard);
-            source.database.renew_texts();
-            prepared.named = false;
-            return enclosed(source, opening, prepared, run).await;
+            guard = source.checkout().await?;
+            result = run(guard.begin_work(), prepared).await;
         }
-        result = run(guard.begin_work(), prepared).await;
     }
     match result {
         Ok(done) => {
@@ -418,22 +422,25 @@ pub(crate) async fn single<R>(
     }
 }
 
-/// Runs a statement in a transaction of its own.
-async fn enclosed<R>(
-    source: Source<'_>,
-    opening: Opening,
-    prepared: Prepared,
-    run: Run<R>,
-) -> Result<R, Error> {
-    let mut level = Level::whole(Open::new(source, opening));
-    match level.run(prepared, run).await {
-        Ok(done) => {
-            level.commit().await?;
-            Ok(done)
-        }
-        Err(fault) => {
-            level.give_up().await;
-            Err(fault.into())
+/// Runs a statement in a transaction of its own; what only reads is asked once more when the
+/// connection was lost.
+async fn enclosed<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
+    let mut asked_again = false;
+    loop {
+        let mut level = Level::whole(Open::new(source, prepared.opening()));
+        match level.run(prepared.clone(), run).await {
+            Ok(done) => {
+                level.commit().await?;
+                return Ok(done);
+            }
+            Err(_) if prepared.reads && level.is_lost() && !asked_again => {
+                source.database.count_retry();
+                asked_again = true;
+            }
+            Err(fault) => {
+                level.give_up().await;
+                return Err(fault.into());
+            }
         }
     }
 }
@@ -441,13 +448,12 @@ async fn enclosed<R>(
 /// Gives the rows of a statement that commits by itself, on a connection of its own.
 async fn stream_single<T>(
     source: Source<'_>,
-    opening: Opening,
     prepared: Prepared,
     map: fn(PgRow) -> Result<T, sqlx::Error>,
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
     if source.database.pooler().wants_transaction(prepared.named) {
-        let mut level = Level::whole(Open::new(source, opening));
+        let mut level = Level::whole(Open::new(source, prepared.opening()));
         return match stream_in(&mut level, prepared, map, rows).await {
             Ok(()) => level.commit().await,
             Err(error) => {
@@ -456,7 +462,7 @@ async fn stream_single<T>(
             }
         };
     }
-    let mut guard = source.database.checkout().await?;
+    let mut guard = source.checkout().await?;
     match pass_on(guard.begin_work(), prepared, map, rows).await {
         Ok(()) => guard.finished(),
         Err(error) => {

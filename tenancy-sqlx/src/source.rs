@@ -6,6 +6,7 @@ use tenancy_core::TenantContext;
 
 use crate::database::Database;
 use crate::error::Error;
+use crate::guard::Guard;
 
 /// A database, and the tenant whose side of it is meant; without one it is the shared side.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,11 @@ pub(crate) struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Borrows a connection.
+    pub(crate) async fn checkout(&self) -> Result<Guard, Error> {
+        self.database.checkout(self.tenant).await
+    }
+
     /// Says in front of the error's message whose rows it was about.
     pub(crate) fn named(&self, error: Error) -> Error {
         error.while_doing(self)

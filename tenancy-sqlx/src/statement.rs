@@ -58,6 +58,7 @@ pub(crate) trait AnyStatement: fmt::Debug + Send + Sync {
     fn id(&self) -> u64;
     fn tables(&self) -> String;
     fn parameters(&self) -> u16;
+    /// Whether it only reads.
     fn reads(&self) -> bool;
     /// Where it is written, if that is one place.
     fn place(&self) -> Option<Place>;
@@ -81,7 +82,7 @@ impl<K: Kind> AnyStatement for TenantSql<K> {
     }
 
     fn reads(&self) -> bool {
-        self.is_read_only()
+        K::READ_ONLY
     }
 
     fn place(&self) -> Option<Place> {
@@ -118,6 +119,8 @@ pub(crate) struct Ready {
     /// Whether a connection keeps it prepared under a name.
     pub(crate) named: bool,
     pub(crate) parameters: u16,
+    /// Whether it only reads.
+    pub(crate) reads: bool,
     pub(crate) about: About,
 }
 
@@ -141,6 +144,7 @@ impl Form {
                 sql: source.database.texts().shared(statement.text),
                 named: source.database.pooler().keeps_names(),
                 parameters: statement.parameters,
+                reads: statement.reads,
                 about: About::Shared(statement),
             }),
             #[cfg(feature = "dynamic")]
@@ -164,6 +168,7 @@ fn tenant(statement: &dyn AnyStatement, about: About, source: Source<'_>) -> Res
         sql: AssertSqlSafe(text.sql).into_sql_str(),
         named: text.named,
         parameters: statement.parameters(),
+        reads: statement.reads(),
         about,
     })
 }
@@ -176,17 +181,6 @@ impl About {
             #[cfg(feature = "dynamic")]
             Self::Composed(statement) => statement.id(),
             Self::Refused => 0,
-        }
-    }
-
-    /// Whether the server may be held to reading.
-    pub(crate) fn reads(&self) -> bool {
-        match self {
-            Self::Tenant(statement) => statement.reads(),
-            Self::Shared(statement) => statement.reads,
-            #[cfg(feature = "dynamic")]
-            Self::Composed(statement) => AnyStatement::reads(&**statement),
-            Self::Refused => false,
         }
     }
 
@@ -251,7 +245,7 @@ pub(crate) mod sealed {
                 id: self.id(),
                 tables: self.tables(),
                 parameters: self.parameters(),
-                reads: self.is_read_only(),
+                reads: K::READ_ONLY,
                 place: (self.file(), self.line()),
             };
             Erased::with(Form::Shared(shared), PgArguments::default())

@@ -53,6 +53,8 @@ type Key = (TenantId, u64);
 struct Entry {
     schema: SchemaName,
     edition: u64,
+    /// The migration that the tenant's tables were at.
+    migration: i64,
     sql: Arc<str>,
     slot: Option<Slot>,
 }
@@ -96,7 +98,7 @@ impl TextCache {
     pub(crate) fn shared(&self, text: &'static str) -> SqlStr {
         match self.edition.load(Ordering::Relaxed) {
             0 => text.into_sql_str(),
-            edition => AssertSqlSafe(edited(text, edition)).into_sql_str(),
+            edition => AssertSqlSafe(edited(text.to_owned(), edition)).into_sql_str(),
         }
     }
 
@@ -116,14 +118,19 @@ impl TextCache {
             .unwrap_or_else(PoisonError::into_inner);
 
         let entry = shard.young.remove(&key).or_else(|| shard.old.remove(&key));
-        // A tenant keeps its id when its schema is renamed; its texts do not survive that.
-        let same = |entry: &Entry| entry.schema == *schema && entry.edition == edition;
-        let mut entry = match entry.filter(same) {
+        let migration = context.tenant().migration();
+        // A tenant keeps its id when its schema is renamed or migrated; its texts do not survive
+        // that.
+        let fits = |entry: &Entry| {
+            entry.schema == *schema && entry.migration == migration && entry.edition == edition
+        };
+        let mut entry = match entry.filter(fits) {
             Some(entry) => entry,
             None => Entry {
                 schema: schema.clone(),
                 edition,
-                sql: edited(&statement.render(schema), edition).into(),
+                migration,
+                sql: edited(at(statement.render(schema), migration), edition).into(),
                 slot: None,
             },
         };
@@ -149,11 +156,23 @@ impl TextCache {
 }
 
 /// `text` as none that was prepared before this edition.
-fn edited(text: &str, edition: u64) -> String {
+fn edited(text: String, edition: u64) -> String {
     match edition {
-        0 => text.to_owned(),
+        0 => text,
         edition => format!("{text}\n/* {edition:x} */"),
     }
+}
+
+/// Makes a text of one migration's own, because the server and the driver keep what they learn
+/// when it is prepared by the text.
+fn at(mut sql: String, migration: i64) -> String {
+    use std::fmt::Write as _;
+
+    if migration != 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "\n/* {migration} */");
+    }
+    sql
 }
 
 impl Shard {
@@ -228,6 +247,19 @@ mod tests {
         for schema in ["before", "after", "before"] {
             let sql = cache.get(&tenant(id, schema), TITLES).sql;
             assert_eq!(*sql, format!(r#"SELECT title FROM "{schema}".blogs"#));
+        }
+    }
+
+    #[test]
+    fn a_migrated_tenant_has_texts_of_its_own() {
+        let cache = TextCache::new(64, 64);
+        let before = some_tenant(1);
+        let tenant = before.tenant().clone().with_migration(7);
+        let after = TenantContext::new(tenant.into(), "test").unwrap();
+        for _ in 0..2 {
+            let text = |context| cache.get(context, TITLES).sql.to_string();
+            assert_eq!(text(&before), r#"SELECT title FROM "t1".blogs"#);
+            assert_eq!(text(&after), "SELECT title FROM \"t1\".blogs\n/* 7 */");
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tenancy_axum::{Health, Routes};
+use tenancy_axum::{Health, RequestMetrics, Routes};
 use tenancy_core::{
     CachedStore, Domain, ExactDomain, Fixed, Identifier, Resolver, TenantId, TrustedProxies,
 };
@@ -41,11 +41,12 @@ pub(crate) fn resolver(
 }
 
 /// Builds the whole application as one router.
-pub(crate) fn router(state: &AppState, resolver: Resolver) -> Router {
+pub(crate) fn router(state: &AppState, resolver: Resolver, requests: RequestMetrics) -> Router {
     Routes::new(Arc::new(resolver))
         .public(public(state))
         .tenant(tenant(state))
         .universal(health(state))
+        .metrics(requests)
         .build()
 }
 

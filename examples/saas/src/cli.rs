@@ -9,7 +9,7 @@ use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
 
 use crate::commands::installation::{self, Purpose};
 use crate::commands::{demo, serve};
-use crate::settings::Settings;
+use crate::settings::{MetricsListen, Settings};
 use crate::telemetry;
 
 const EXAMPLES: &str = "\
@@ -52,6 +52,9 @@ struct DemoArgs {
     /// Address to listen on [default: 127.0.0.1:8000, or LISTEN].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Address of /metrics [default: 127.0.0.1:9100, or METRICS_LISTEN]; empty for none.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<MetricsListen>,
     /// Throw the demo's data away and start anew.
     #[arg(long)]
     reset: bool,
@@ -68,6 +71,9 @@ struct ServeArgs {
     /// The same as a flag.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "address")]
     listen: Option<SocketAddr>,
+    /// Address of /metrics [default: 127.0.0.1:9100, or METRICS_LISTEN]; empty for none.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<MetricsListen>,
 }
 
 /// An address as `runserver` takes it: `8000`, `0:8000` or `0.0.0.0:8000`.
@@ -132,6 +138,7 @@ async fn run(cli: Cli, mut settings: Settings) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => {
             settings.listen = args.listen.unwrap_or(settings.listen);
+            settings.metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
             let _log = telemetry::start(&settings);
             let reset = match (args.reset, args.yes) {
                 (false, _) => demo::Reset::Keep,
@@ -143,6 +150,7 @@ async fn run(cli: Cli, mut settings: Settings) -> Result<Exit, Failure> {
         }
         Command::Serve(args) => {
             settings.listen = args.listen.or(args.address).unwrap_or(settings.listen);
+            settings.metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
             let _log = telemetry::start(&settings);
             serve::run(settings, &cli.data_dir).await?;
             Ok(Exit::Done)

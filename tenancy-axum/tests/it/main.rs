@@ -9,6 +9,7 @@ mod health;
 mod http2;
 mod json;
 mod limits;
+mod metrics;
 mod problems;
 mod request_id;
 mod routes;

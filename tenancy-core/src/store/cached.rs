@@ -15,6 +15,7 @@ use super::bounded::Bounded;
 use super::clock::{Clock, SystemClock};
 use super::{Identifier, TenantStore};
 use crate::error::{Error, ErrorKind};
+use crate::exposition::Exposition;
 use crate::tenant::{Tenant, TenantId};
 
 type Answer = Option<Arc<Tenant>>;
@@ -58,6 +59,24 @@ pub struct CacheStats {
     pub negative_hits: u64,
     /// Questions put to the store behind.
     pub loads: u64,
+}
+
+impl CacheStats {
+    /// Tells them as `tenancy_resolver_…`.
+    pub fn expose(&self, out: &mut Exposition) {
+        out.counter(
+            "tenancy_resolver_lookups_total",
+            "Lookups of a tenant, by where the answer came from.",
+        )
+        .sample(&[("answer", "remembered")], self.hits)
+        .sample(&[("answer", "remembered_absence")], self.negative_hits)
+        .sample(&[("answer", "store")], self.misses);
+        out.counter(
+            "tenancy_resolver_loads_total",
+            "Questions put to the store of tenants.",
+        )
+        .sample(&[], self.loads);
+    }
 }
 
 #[derive(Debug, Clone)]

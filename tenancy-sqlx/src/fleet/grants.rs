@@ -41,6 +41,7 @@ pub(super) fn shared(login: &str) -> String {
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
+         GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
          {append}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",

@@ -129,7 +129,7 @@ impl Fleet {
             .await?;
         notify(connection, &change(tenant.id(), plan)).await?;
         transaction::commit(connection).await?;
-        Ok(tenant)
+        Ok(tenant.with_migration(self.migrations.tenant.head().unwrap_or(0)))
     }
 
     /// Everything outside, then the step to active; or nothing of both.

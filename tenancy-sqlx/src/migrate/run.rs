@@ -16,6 +16,7 @@ use super::set::MigrationSet;
 use super::status::ScopeStatus;
 use crate::error::Error;
 use crate::fleet::transaction::{self, Locks};
+use crate::store::notify_of;
 
 /// How often a turn is taken again when a lock was not to be had.
 const ATTEMPTS: u32 = 3;
@@ -97,11 +98,12 @@ async fn attempt_once(
         .filter(|migration| status.pending.contains(&migration.version()))
         .collect();
     if !pending.is_empty() {
-        apply(
-            connection,
-            &Script::new(String::new(), scope, &pending, run),
-        )
-        .await?;
+        let mut script = Script::new(String::new(), scope, &pending, run);
+        if let Scope::Tenant(target) = scope {
+            // What programs have learnt of its tables counts no longer.
+            script.push(&notify_of(target.id));
+        }
+        apply(connection, &script).await?;
     }
     transaction::commit(connection).await.map_err(Failure::of)?;
     Ok(Outcome::Applied {

@@ -68,6 +68,11 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Ends with a statement of the framework's own.
+    pub(crate) fn push(&mut self, statement: &str) {
+        self.text.push_str(statement);
+    }
+
     /// Names the migration that `error` belongs to, after `done` were finished.
     fn blame(&self, error: sqlx::Error, done: usize) -> Failure {
         let offset = error

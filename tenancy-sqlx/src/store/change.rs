@@ -47,6 +47,18 @@ impl TenantChange {
     }
 }
 
+/// A statement that tells of a change of the tenant `id` once the open transaction is committed;
+/// who else has its names is asked in it.
+pub(crate) fn notify_of(id: TenantId) -> String {
+    format!(
+        "SELECT pg_catalog.pg_notify('{CHANNEL}', CASE WHEN pg_catalog.octet_length(news) > {LONGEST} \
+         THEN 'null' ELSE news END) FROM (SELECT pg_catalog.json_build_object('id', t.id, \
+         'slugs', pg_catalog.json_build_array(t.slug), 'domains', (SELECT coalesce( \
+         pg_catalog.json_agg(d.domain), '[]') FROM tenancy.domains d WHERE d.tenant_id = t.id))::text \
+         AS news FROM tenancy.tenants t WHERE t.id = '{id}') AS told"
+    )
+}
+
 /// Tells `change` to every program that listens, once the open transaction is committed.
 pub(crate) async fn notify(
     connection: &mut PgConnection,

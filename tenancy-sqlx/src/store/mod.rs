@@ -15,15 +15,16 @@ use crate::database::Database;
 use crate::migrate::ledger::{explain, parsed};
 use crate::query::{Prepared, single};
 use crate::source::Source;
-use crate::transaction::Opening;
 
 pub use change::TenantChange;
-pub(crate) use change::notify;
+pub(crate) use change::{notify, notify_of};
 pub use listener::TenantChanges;
 
 /// Selects tenants with their primary domains; a condition on `t` follows.
 pub(crate) const TENANT: &str = "SELECT t.id, t.slug, t.schema_name, t.name, t.description, \
-     t.status, t.created_at, t.updated_at, d.domain AS primary_domain \
+     t.status, t.created_at, t.updated_at, d.domain AS primary_domain, \
+     (SELECT pg_catalog.max(m.version) FROM tenancy.migrations m \
+      WHERE m.scope = 'tenant' AND m.tenant_id = t.id) AS migration \
      FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id AND d.is_primary";
 
 /// Finds tenants in the framework's tables, with one qualified statement per question.
@@ -86,6 +87,7 @@ impl TenantStore for PgTenantStore {
             .into_sql_str(),
             arguments: Some(arguments),
             named: false,
+            reads: true,
         };
         // Never closed, so there is always a turn to come.
         let _turn = self.turns.acquire().await;
@@ -93,7 +95,7 @@ impl TenantStore for PgTenantStore {
             database: &self.database,
             tenant: None,
         };
-        let row = single(source, Opening::Read, question, |connection, question| {
+        let row = single(source, question, |connection, question| {
             connection.fetch_optional(question)
         })
         .await
@@ -122,5 +124,6 @@ pub(crate) fn tenant_from_row(row: &PgRow) -> Result<Tenant, sqlx::Error> {
     .with_description(row.try_get::<&str, _>("description")?)
     .with_status(parsed(row, "status")?)
     .with_primary_domain(primary)
+    .with_migration(row.try_get::<Option<i64>, _>("migration")?.unwrap_or(0))
     .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
 }

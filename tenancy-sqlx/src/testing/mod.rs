@@ -33,6 +33,7 @@
 //! panics, because only tests call it.
 
 mod database;
+mod spy;
 
 mod literal;
 mod source;
@@ -44,4 +45,5 @@ mod statements;
 pub use database::TestDatabase;
 pub use fault::{StatementFault, StatementFaults};
 pub use source::{Place, Unseen};
+pub use spy::spy;
 pub use statements::{Checked, Statements};

@@ -101,7 +101,7 @@ impl Statements {
         let cannot = |message| StatementFaults::nothing(&self.root, message);
         let files = self.files().map_err(cannot)?;
         let allowed = self.allowed().map_err(cannot)?;
-        let mut guard = db.source().database.checkout().await.map_err(stopped)?;
+        let mut guard = db.source().checkout().await.map_err(stopped)?;
         for file in files {
             let (source, contents) = match self.read(&file) {
                 Ok(read) => read,

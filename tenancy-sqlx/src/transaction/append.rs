@@ -139,6 +139,7 @@ impl Entry {
             sql: sqlx::SqlSafeStr::into_sql_str(sql),
             arguments: Some(arguments),
             named: pooler.keeps_names(),
+            reads: false,
         })
     }
 }

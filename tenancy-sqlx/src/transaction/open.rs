@@ -122,6 +122,11 @@ impl Open {
         self.repeatable
     }
 
+    /// Whether the connection was cut off.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_lost)
+    }
+
     /// Whether answers of a statement may still be on their way.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.health == Health::CutOff
@@ -211,7 +216,18 @@ impl Open {
         if self.guard.is_some() {
             return Ok(());
         }
-        match self.database.checkout().await {
+        let begun = self.open().await;
+        if begun.is_err() && self.guard.as_ref().is_some_and(Guard::is_lost) {
+            // The connection was cut off before anything was done on it.
+            self.guard = None;
+            self.database.count_retry();
+            return self.open().await;
+        }
+        begun
+    }
+
+    async fn open(&mut self) -> Result<(), Fault> {
+        match self.source().checkout().await {
             Ok(guard) => self.guard = Some(guard),
             Err(error) => {
                 self.health = Health::Failed;

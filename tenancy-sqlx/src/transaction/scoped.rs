@@ -182,6 +182,7 @@ pub(crate) fn prepared<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Prep
     Ok(Prepared {
         arguments,
         named: false,
+        reads: false,
         sql: query.sql(),
     })
 }

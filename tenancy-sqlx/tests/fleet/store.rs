@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use tenancy_core::testing::{StoreFixture, store_contract};
 use tenancy_core::{CachedStore, Domain, Error, Identifier, Status, Tenant, TenantId, TenantStore};
 use tenancy_sqlx::{
-    Database, DomainRole, NewTenant, PgTenantStore, PoolSettings, Rename, TenantChange,
+    Database, DomainRole, NewTenant, PgTenantStore, PoolSettings, Rename, Selection, TenantChange,
     TenantChanges,
 };
 
@@ -132,6 +132,48 @@ async fn the_store_keeps_the_contract_of_stores() {
     fleet(&database, set([NOTES])).await;
     let store = store(&database).await;
     store_contract(&Fixture { store, database }).await;
+}
+
+#[tokio::test]
+async fn a_migrated_tenant_is_news_and_found_at_its_migration() {
+    let database = TestDatabase::new().await;
+    let old = fleet(&database, set([NOTES])).await;
+    let new = NewTenant::new(slug("acme")).domain(domain("acme.example"));
+    let id = old.create(new, |_| {}).await.unwrap().id();
+    create(&old, "globex").await;
+    let store = store(&database).await;
+    let find = async || store.find(&Identifier::Id(id)).await.unwrap().unwrap();
+    assert_eq!(find().await.migration(), 1);
+    let (_handle, heard) = listen(&database);
+    let hear = async |count: usize| {
+        eventually("the news", async || {
+            let heard = heard.lock().unwrap();
+            (heard.len() >= count).then(|| heard.clone())
+        })
+        .await
+    };
+    hear(1).await;
+
+    let fleet = fleet(&database, set([NOTES, TAGS])).await;
+    fleet
+        .migrate(Selection::all(), jobs(2), |_| {})
+        .await
+        .unwrap();
+    let migrated = TenantChange::Tenant {
+        id,
+        slugs: vec![slug("acme")],
+        domains: vec![domain("acme.example")],
+    };
+    let news = hear(3).await;
+    assert!(news.contains(&migrated), "{news:?}");
+    assert_eq!(find().await.migration(), 2);
+    // What is at head is no news.
+    fleet
+        .migrate(Selection::all(), jobs(2), |_| {})
+        .await
+        .unwrap();
+    fleet.suspend(&slug("acme")).await.unwrap();
+    assert_eq!(hear(4).await.len(), 4);
 }
 
 /// A listener and what it heard.

@@ -27,7 +27,7 @@ pub(crate) async fn answers_are_its_own(db: &TenantDb) {
 #[tokio::test]
 async fn a_failed_copy_leaves_no_answer_to_the_next_user() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     answers_are_its_own(&db).await;
     let missing = CopyTable::csv("missing", &["id"]);
@@ -65,7 +65,7 @@ impl tokio::io::AsyncRead for Broken {
 #[tokio::test]
 async fn a_copy_that_fails_on_both_sides_leaves_no_answer_to_the_next_user() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     let blogs = CopyTable::csv("blogs", &["id", "title"]);
     for data in [&b"not a number,x\n"[..], b"77,x\n"] {
@@ -391,7 +391,7 @@ async fn a_request_ends_its_transaction_whatever_is_around_its_handler() {
 #[tokio::test]
 async fn an_answer_does_not_wait_for_a_statement_that_its_handler_gave_up() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let impatient = async |mut tx: Tx| {
         let update = async { tx.execute(UPDATE).bind(1_i64).bind("late").await };
         let limit = std::time::Duration::from_millis(50);
@@ -431,7 +431,7 @@ impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Panics {
 #[tokio::test]
 async fn a_panic_while_rows_are_read_leaves_no_answer_to_the_next_user() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     for in_transaction in [true, false] {
         let own = db.clone();

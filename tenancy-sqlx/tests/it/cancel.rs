@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgPool;
+use tenancy_sqlx::testing::spy;
 use tenancy_sqlx::{Database, Error, ErrorKind, TenantDb, TenantTx};
 
 use crate::server::{World, run};
@@ -49,7 +49,6 @@ impl<F: Future> Future for Polls<F> {
 /// One pool of one connection, and the ids whose writes were acknowledged.
 pub(crate) struct Bench {
     pub(crate) world: World,
-    pool: PgPool,
     pub(crate) database: Database,
     pub(crate) db: TenantDb,
     pub(crate) acknowledged: Vec<i64>,
@@ -59,11 +58,10 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn new() -> Self {
         let world = World::new().await;
-        let (pool, database) = world.glass_pool(1).await;
+        let database = world.database(1).await;
         let db = world.tenant(&database, "acme");
         Self {
             world,
-            pool,
             database,
             db,
             acknowledged: Vec::new(),
@@ -82,6 +80,7 @@ impl Bench {
     where
         F: Future<Output = Result<Vec<i64>, Error>>,
     {
+        self.borrow_next().await;
         let backend = self.world.backend().await;
         self.sweep_closing(act).await;
         assert_eq!(
@@ -123,9 +122,12 @@ impl Bench {
         }
         let question = "SELECT current_setting('search_path') IN ('', '\"\"') \
                         AND now() = statement_timestamp()";
-        let row = sqlx::raw_sql(question).fetch_one(&self.pool).await.unwrap();
-        let clean: &str = sqlx::Row::get_unchecked(&row, 0);
-        assert_eq!(clean, "t", "the next borrower finds another's state");
+        let clean = spy(&self.database, question).await.unwrap();
+        assert_eq!(
+            clean[0].as_deref(),
+            Some("t"),
+            "the next borrower finds another's state"
+        );
     }
 
     /// What belongs together, two ids in a row of one title, is there as a whole or not at all.

@@ -15,7 +15,7 @@ type Id = sqlx::types::Text<i64>;
 #[tokio::test]
 async fn one_text_means_every_tenants_own_tables_whatever_their_columns_are() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     world
         .run_as_admin(
             "ALTER TABLE globex.blogs ALTER COLUMN title TYPE varchar(80);
@@ -79,7 +79,7 @@ async fn one_text_means_every_tenants_own_tables_whatever_their_columns_are() {
 #[tokio::test]
 async fn a_statement_prepared_for_one_tenant_runs_for_another_as_its_own() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let alter = "ALTER TABLE globex.blogs ALTER COLUMN id TYPE int";
     world.run_as_admin(alter).await;
     let text = "SELECT title, id::text FROM blogs WHERE id = $1 ORDER BY id";
@@ -107,7 +107,7 @@ async fn a_statement_prepared_for_one_tenant_runs_for_another_as_its_own() {
 #[tokio::test]
 async fn odd_texts_are_sent_or_refused_and_never_leave_the_transaction() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     let long = format!("SELECT '{}'::text", "x".repeat(1 << 20));
     let commented = format!("SELECT 1 /* {} */", "/* ; COMMIT */".repeat(1000));
@@ -227,7 +227,7 @@ async fn blocks_and_procedures_cannot_end_the_transaction_or_hide_the_tenants_ta
 #[tokio::test]
 async fn statements_that_a_function_deallocated_are_prepared_anew() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     world
         .run_as_admin(
@@ -259,7 +259,7 @@ async fn statements_that_a_function_deallocated_are_prepared_anew() {
 #[tokio::test]
 async fn what_was_committed_is_no_error_when_the_session_cannot_be_cleaned() {
     let world = World::new().await;
-    let (_pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     world
         .run_as_admin(

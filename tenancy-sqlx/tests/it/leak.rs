@@ -1,8 +1,7 @@
 //! A connection never carries a tenant over.
 
-use sqlx::Row;
-use sqlx::postgres::PgPool;
-use tenancy_sqlx::ErrorKind;
+use tenancy_sqlx::testing::spy;
+use tenancy_sqlx::{Database, ErrorKind};
 
 use crate::server::{Lots, World};
 use crate::statements::*;
@@ -10,21 +9,18 @@ use crate::statements::*;
 const OPERATIONS: u64 = 10_000;
 
 /// The path, the schema and the openness of a transaction, on the pool's one connection.
-async fn probe(pool: &PgPool) {
-    let question = "SELECT current_setting('search_path'), current_schema()::text, \
-                    (now() = statement_timestamp())::text, \
-                    current_setting('role')";
-    let row = sqlx::raw_sql(question).fetch_one(pool).await.unwrap();
-    assert!(matches!(row.get::<&str, _>(0), "" | "\"\""));
-    assert_eq!(row.get::<Option<&str>, _>(1), None);
-    assert_eq!(row.get::<&str, _>(2), "true", "a transaction is open");
-    assert_eq!(row.get::<&str, _>(3), "none");
+async fn probe(database: &Database) {
+    let question = "SELECT current_setting('search_path') IN ('', '\"\"'), \
+                    current_schema(), now() = statement_timestamp(), current_setting('role')";
+    let found = spy(database, question).await.unwrap();
+    let clean = [Some("t"), None, Some("t"), Some("none")];
+    assert_eq!(found, clean.map(|value| value.map(str::to_owned)));
 }
 
 #[tokio::test]
 async fn ten_thousand_operations_of_random_tenants_leave_nothing_on_the_connection() {
     let world = World::new().await;
-    let (pool, database) = world.glass_pool(1).await;
+    let database = world.database(1).await;
     let mut lots = Lots::new(1);
     for _ in 0..OPERATIONS {
         let name = lots.tenant();
@@ -56,8 +52,8 @@ async fn ten_thousand_operations_of_random_tenants_leave_nothing_on_the_connecti
                 let error = db.execute(INSERT).bind(id).bind("twice").await;
                 assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
             }
-            _ => probe(&pool).await,
+            _ => probe(&database).await,
         }
     }
-    probe(&pool).await;
+    probe(&database).await;
 }

@@ -1,7 +1,8 @@
 //! What the SQL door promises, against a real PostgreSQL.
 
-// The tests' own helpers may unwrap, as the tests themselves may.
-#![allow(clippy::unwrap_used)]
+// The tests' own helpers may unwrap, as the tests themselves may,
+// and long ones say what they counted.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod adversary;
 mod append;
@@ -14,9 +15,11 @@ mod generated;
 mod hostile;
 mod leak;
 mod login;
+mod memory;
 mod oracle;
 mod poison;
 mod polls;
+mod pool;
 mod proxy;
 mod savepoints;
 mod scoped;
@@ -25,6 +28,7 @@ mod session;
 mod shared;
 mod single;
 mod soak;
+mod stale;
 mod statements;
 mod storm;
 mod topology;

@@ -1,7 +1,6 @@
 //! Whatever SQL leaves in a session, the next user of the connection does not find it.
 
-use sqlx::postgres::PgPool;
-use sqlx::{Executor, Row};
+use tenancy_sqlx::testing::spy;
 use tenancy_sqlx::{Database, Scope, TenantDb};
 
 use crate::server::World;
@@ -47,7 +46,7 @@ enum End {
 }
 
 /// Everything that a session can hold, on the pool's one connection.
-async fn probe(pool: &PgPool) -> Vec<String> {
+async fn probe(database: &Database) -> Vec<Option<String>> {
     let question = "SELECT current_setting('search_path'),
             current_setting('statement_timeout'),
             (current_user = session_user)::text,
@@ -59,10 +58,7 @@ async fn probe(pool: &PgPool) -> Vec<String> {
             (SELECT count(*) FROM pg_class
              WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema())::text,
             (now() = statement_timestamp())::text";
-    let row = pool.fetch_one(sqlx::raw_sql(question)).await.unwrap();
-    (0..row.len())
-        .map(|column| row.get::<&str, _>(column).to_owned())
-        .collect()
+    spy(database, question).await.unwrap()
 }
 
 async fn leave_garbage(db: &TenantDb, end: End) {
@@ -110,14 +106,14 @@ async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
         );
         world.run_as_admin(function).await;
         for end in [End::Commit, End::RollBack, End::Drop, End::Panic] {
-            let (pool, database) = world.glass_pool(1).await;
-            let clean = probe(&pool).await;
+            let database = world.database(1).await;
+            let clean = probe(&database).await;
             let db = world.tenant(&database, "acme");
             leave_garbage(&db, end).await;
-            assert_eq!(probe(&pool).await, clean, "{what} after {end:?}");
+            assert_eq!(probe(&database).await, clean, "{what} after {end:?}");
             let titles = db.query_scalar::<String>(TITLES).fetch_all().await;
             assert_eq!(titles.unwrap()[0], "acme 1", "{what} after {end:?}");
-            pool.close().await;
+            database.close().await;
         }
         dirty += leaves_something(&world).await;
     }
@@ -126,11 +122,11 @@ async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
 
 /// One when the function of the moment leaves something on a connection that nobody cleans.
 async fn leaves_something(world: &World) -> usize {
-    let (pool, _database): (PgPool, Database) = world.glass_pool(1).await;
-    let clean = probe(&pool).await;
-    pool.execute("SELECT acme.garbage()").await.unwrap();
-    let dirty = probe(&pool).await != clean;
-    pool.close().await;
+    let database = world.database(1).await;
+    let clean = probe(&database).await;
+    spy(&database, "SELECT acme.garbage()").await.unwrap();
+    let dirty = probe(&database).await != clean;
+    database.close().await;
     // A pooler would keep the session.
     world
         .run_as_admin(format!(

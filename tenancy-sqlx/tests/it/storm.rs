@@ -140,6 +140,16 @@ async fn check(world: &World, database: &Database, ledger: &Ledger) {
         .await;
     assert!(world.backends("true").await <= 4);
 
+    // Aborted requests do not make the pool connect again and again.
+    let pool = database.metrics().unwrap();
+    eprintln!(
+        "storm: {} writes acknowledged, {pool:?}",
+        acknowledged.len()
+    );
+    assert!(pool.recovered > 100, "hardly anything was abandoned");
+    assert_eq!(pool.closed_unclean, 0, "abandoned connections were closed");
+    assert_eq!(pool.opened, 4, "connections were opened again");
+
     for tenant in TENANTS {
         let db = world.tenant(database, tenant);
         let ids = db.query_scalar::<i64>(IDS).fetch_all().await.unwrap();

@@ -32,12 +32,9 @@ async fn a_prepared_statement_is_one_round_trip() {
     let ask = || db.query_scalar::<String>(TITLE).bind(1_i64).fetch_one();
     ask().await.unwrap();
     for _ in 0..20 {
-        // One for the statement. The other is the pool's, which greets the connection when it
-        // comes back from the statement before; nobody waits for it unless the pool is empty.
-        assert_eq!(turns!(tap, ask().await.unwrap()), 2);
+        assert_eq!(turns!(tap, ask().await.unwrap()), 1);
     }
 
-    // A transaction keeps its connection, so nothing of the pool is between its statements.
     let mut tx = db.begin().await.unwrap();
     let ten = turns!(tap, {
         for _ in 0..10 {

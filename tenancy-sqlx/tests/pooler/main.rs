@@ -7,7 +7,7 @@
 //! itself.
 
 // The tests' own helpers may unwrap, as the tests themselves may.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bouncer;
 mod topology;

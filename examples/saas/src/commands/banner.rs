@@ -8,7 +8,13 @@ use tenancy_core::Domain;
 use crate::settings::Settings;
 
 /// Says where the demo's tenants are.
-pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, tenants: &[Domain]) {
+pub(crate) fn demo(
+    settings: &Settings,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    database: &str,
+    tenants: &[Domain],
+) {
     let port = address.port();
     let mut lines = vec![
         format!("The demo is ready (saas {})", env!("CARGO_PKG_VERSION")),
@@ -25,6 +31,9 @@ pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, ten
         "  health    http://{}:{port}/health/",
         settings.base_domain
     ));
+    if let Some(metrics) = metrics {
+        lines.push(format!("  metrics   http://{metrics}/metrics"));
+    }
     lines.push(format!("  database  {database}"));
     lines.push(String::new());
     lines.push("Ctrl-C stops it and keeps the data; --reset starts anew.".to_owned());
@@ -32,13 +41,21 @@ pub(crate) fn demo(settings: &Settings, address: SocketAddr, database: &str, ten
 }
 
 /// Says where the application listens.
-pub(crate) fn serving(settings: &Settings, address: SocketAddr, database: &str) {
+pub(crate) fn serving(
+    settings: &Settings,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    database: &str,
+) {
     let hosts = match &settings.single_tenant {
         Some(schema) => format!("every host is the tenant of schema {schema}"),
         None => format!("public host {}", settings.base_domain),
     };
+    let metrics = metrics.map_or_else(String::new, |metrics| {
+        format!(", metrics at http://{metrics}/metrics")
+    });
     say(&format!(
-        "saas {} listens on http://{address} ({hosts}), {database}",
+        "saas {} listens on http://{address} ({hosts}), {database}{metrics}",
         env!("CARGO_PKG_VERSION"),
     ));
 }

@@ -47,6 +47,7 @@ pub(crate) async fn run(
     banner::demo(
         &settings,
         listener.local_addr()?,
+        running.metrics_address(),
         &installation.description,
         &domains,
     );

@@ -2,6 +2,7 @@
 
 pub(crate) mod demo;
 pub(crate) mod installation;
+mod metrics;
 pub(crate) mod serve;
 
 mod banner;

@@ -1,8 +1,9 @@
 //! `saas serve`: the application on a listener, until it is told to stop.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
-use tenancy_axum::ServeOptions;
+use tenancy_axum::{MetricsEndpoint, RequestMetrics, ServeOptions};
 use tenancy_core::{CachedStore, Domain, Identifier, TenantStore};
 use tenancy_sqlx::{
     Database, Fleet, PgTenantStore, PoolSettings, TenantChange, TenantChanges, login,
@@ -10,8 +11,8 @@ use tenancy_sqlx::{
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::banner;
 use super::installation::{self, Installation, Purpose};
+use super::{banner, metrics};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -30,7 +31,12 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
     for name in unused(&settings) {
         tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
     }
-    banner::serving(&settings, listener.local_addr()?, &installation.description);
+    banner::serving(
+        &settings,
+        listener.local_addr()?,
+        running.metrics_address(),
+        &installation.description,
+    );
     running.serve(listener, installation).await
 }
 
@@ -61,6 +67,7 @@ pub(crate) async fn bind(settings: &Settings) -> Result<TcpListener, Failure> {
 pub(crate) struct Running {
     pub(crate) database: Database,
     router: axum::Router,
+    metrics: Option<(TcpListener, MetricsEndpoint)>,
     changes: TenantChanges,
 }
 
@@ -71,10 +78,15 @@ impl Running {
         installation: &Installation,
         showcase: Vec<Domain>,
     ) -> Result<Self, Failure> {
+        let listener = metrics::bind(settings.metrics_listen).await?;
         installation.fleet.prepare().await?;
-        let pool = PoolSettings::default()
+        let mut pool = PoolSettings::default()
             .pooler(settings.pooler)
             .max_connections(settings.pool_size);
+        if settings.single_tenant.is_some() {
+            // There is nobody to keep connections for.
+            pool = pool.reserved_connections(0);
+        }
         let database = Database::connect(installation.app.clone(), pool).await?;
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());
@@ -96,17 +108,26 @@ impl Running {
             prefix: settings.prefix.clone(),
         };
         let proxies = settings.trusted_proxies.clone();
+        let remembered = cache.clone();
         let resolver = app::resolver(
             &tenancy(settings, &installation.fleet, &state.tenants).await?,
             cache,
             proxies,
         );
-        let router = app::router(&state, resolver);
+        let requests = RequestMetrics::new(metrics::TENANTS);
+        let page = metrics::page(requests.clone(), database.clone(), remembered);
+        let router = app::router(&state, resolver, requests);
         Ok(Self {
             database,
             router,
+            metrics: listener.map(|listener| (listener, page)),
             changes,
         })
+    }
+
+    /// Where the figures are told.
+    pub(crate) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.0.local_addr().ok()
     }
 
     /// Serves until Ctrl-C, SIGTERM or the end of a private server, lets what is under way
@@ -124,8 +145,12 @@ impl Running {
             }
             tracing::info!(target: "saas.serve", "stopping: requests under way may finish");
         };
+        let metrics = self.metrics.map(|(at, page)| metrics::serve(at, page));
         let served =
             tenancy_axum::serve(listener, self.router, ServeOptions::default(), stop).await;
+        if let Some(metrics) = metrics {
+            metrics.abort();
+        }
         drop(self.changes);
         self.database.close().await;
         if lost {

@@ -1,6 +1,7 @@
 //! Every setting of the program, read once from the environment and checked with all its faults
 //! named together.
 
+mod metrics;
 mod names;
 mod seeds;
 mod service;
@@ -17,6 +18,7 @@ use tenancy_core::{Domain, Prefix, SchemaName, TrustedProxies};
 use tenancy_sqlx::Pooler;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use self::metrics::MetricsListen;
 use self::service::{SecretKey, ServiceUrl};
 use self::source::Sources;
 
@@ -32,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) elasticsearch: Option<ServiceUrl>,
     pub(crate) secret_key: Option<SecretKey>,
     pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: MetricsListen,
     pub(crate) base_domain: Domain,
     /// Keeps this installation apart from others on the same servers.
     pub(crate) prefix: Prefix,
@@ -100,6 +103,7 @@ impl Settings {
             elasticsearch: seeds::elasticsearch(&mut reader),
             secret_key: reader.secret_key(),
             listen: reader.listen(),
+            metrics_listen: reader.metrics_listen(),
             base_domain: reader.parsed(
                 "BASE_DOMAIN",
                 Domain::parse("localhost").expect("a fixed valid name"),
@@ -160,6 +164,14 @@ impl Reader<'_> {
         let default = SocketAddr::from(([127, 0, 0, 1], 8000));
         self.hinted("LISTEN", "write ADDRESS:PORT, such as 0.0.0.0:8000")
             .unwrap_or(default)
+    }
+
+    fn metrics_listen(&mut self) -> MetricsListen {
+        // Here an empty value says something: no figures.
+        if self.sources.is_blank("METRICS_LISTEN") {
+            return MetricsListen::Off;
+        }
+        self.parsed("METRICS_LISTEN", MetricsListen::Usual)
     }
 
     fn pool_size(&mut self) -> u32 {

@@ -12,6 +12,7 @@ pub(super) const SETTINGS: [&str; 17] = [
     "ELASTICSEARCH_URL",
     "SECRET_KEY",
     "LISTEN",
+    "METRICS_LISTEN",
     "BASE_DOMAIN",
     "TRUSTED_PROXIES",
     "TENANCY_PREFIX",

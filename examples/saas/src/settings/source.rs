@@ -60,6 +60,12 @@ impl Sources {
         given(self.process.get(name).or_else(|| self.file.get(name)))
     }
 
+    /// Whether `name` is there and says nothing.
+    pub(super) fn is_blank(&self, name: &str) -> bool {
+        let value = self.process.get(name).or_else(|| self.file.get(name));
+        value.is_some_and(|value| value.trim().is_empty())
+    }
+
     /// The one of several names for the same thing that counts: of those the process was given
     /// the first, and else the first in the file.
     pub(super) fn first_of(&self, names: &[&'static str]) -> Option<&'static str> {

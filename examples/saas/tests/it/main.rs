@@ -11,6 +11,7 @@ mod containers;
 mod demo;
 mod isolation;
 mod lifecycle;
+mod metrics;
 mod pages;
 mod pooler;
 mod settings;

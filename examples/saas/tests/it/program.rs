@@ -24,7 +24,8 @@ pub(crate) fn saas() -> Command {
     }
     command
         .env("LOG_DIR", std::env::temp_dir())
-        .env("RUST_LOG", "warn");
+        .env("RUST_LOG", "warn")
+        .env("METRICS_LISTEN", "");
     command
 }
 
