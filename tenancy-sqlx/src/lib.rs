@@ -62,8 +62,8 @@ pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
-pub use pooler::Pooler;
 pub use pool::PoolMetrics;
+pub use pooler::Pooler;
 pub use query::{Execute, Query};
 pub use rows::Rows;
 pub use scoped::ScopedDb;

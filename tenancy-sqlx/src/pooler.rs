@@ -139,7 +139,7 @@ pub(crate) async fn verify(
     match pooler {
         Pooler::None if is_shared(first, options).await? => Err(Error::new(
             ErrorKind::Configuration,
-            "the database is reached through a transaction pooler: say so with \
+            "the database is reached through a transaction pooler: name it in the settings, \
              `PoolSettings::pooler`, or connect to PostgreSQL itself",
         )),
         Pooler::TransactionWithStatements if !keeps_names(first).await? => Err(Error::new(

@@ -90,10 +90,6 @@ impl Seen {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the figures are what a long run is for"
-)]
 /// Runs `plan` on all of `databases`, which stand for as many programs, and checks what is to hold
 /// whatever happens; prints its figures in one line.
 pub(crate) async fn soak(world: &World, databases: &[Database], plan: Plan, what: &str) -> Figures {
@@ -148,7 +144,7 @@ pub(crate) async fn soak(world: &World, databases: &[Database], plan: Plan, what
     check(world, &mut all).await;
     let mut figures = all.figures;
     figures.milliseconds = began.elapsed().as_millis();
-    println!("soak {what}: {figures}");
+    eprintln!("soak {what}: {figures}");
     assert_eq!(figures.foreign, 0, "rows of another tenant: {figures}");
     assert_eq!(figures.lost, 0, "acknowledged writes are lost: {figures}");
     assert!(figures.acknowledged > plan.operations / 10, "{figures}");
@@ -189,7 +185,6 @@ async fn check(world: &World, all: &mut Seen) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what nobody expects is worth a line")]
 async fn work(
     tenants: [(&'static str, TenantDb); 3],
     mut lots: Lots,
@@ -216,7 +211,7 @@ async fn work(
                 let count = seen.figures.failed.entry(kind).or_default();
                 *count += 1;
                 if error.kind() == ErrorKind::Internal && *count == 1 {
-                    println!("strange: {error:?}");
+                    eprintln!("strange: {error:?}");
                 }
             }
             None => seen.figures.cancelled += 1,

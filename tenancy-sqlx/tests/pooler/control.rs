@@ -88,7 +88,7 @@ async fn a_path_that_is_set_in_the_session_shows_rows_of_others() {
         foreign += u32::from(!title.starts_with(tenant));
     }
     assert!(foreign > 0, "a leak is not seen");
-    println!("control: {foreign} of 200 reads after SET were another tenant's");
+    eprintln!("control: {foreign} of 200 reads after SET were another tenant's");
 }
 
 #[tokio::test]

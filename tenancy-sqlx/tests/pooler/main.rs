@@ -1,12 +1,18 @@
 //! What the SQL door promises, through a transaction pooler.
 //!
 //! The modules of `tests/it` are included as they are, with another [`topology`]. Left out are
-//! `wire` (it counts the round trips of the direct way; [`trips`] counts those of this one),
-//! `generated`, `oracle` and `statements`' users there, which test the checker of statements on a
-//! connection of their own, and `proxy`'s users, which speak for a client that has the session to
-//! itself.
+//! - `wire`, which counts round trips and speaks for a client that has the session to itself
+//!   ([`trips`] counts those of this way);
+//! - `pool` and `memory`, which count connections and the memory of server processes, both of
+//!   which are the pooler's here;
+//! - `stale`, which asks when the driver prepares anew;
+//! - `generated` and `oracle`, which test the checker of statements on connections of their own.
+//!
+//! A single test that is left out says why by [`topology::leaves_out`] or
+//! [`topology::lacks_sessions`].
 
-// The tests' own helpers may unwrap, as the tests themselves may.
+// The tests' own helpers may unwrap, as the tests themselves may,
+// and long ones say what they counted.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bouncer;

@@ -15,10 +15,6 @@ const SHORTER: [&str; 6] = [
     "soak::",
 ];
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the figures are what a long run is for"
-)]
 /// Runs the tests of this program again with another choice; a short run leaves some of them to
 /// the long one.
 fn again(choice: &str) {
@@ -30,7 +26,7 @@ fn again(choice: &str) {
     let mut tests = Command::new(std::env::current_exe().unwrap());
     tests
         .env(CHOICE, choice)
-        .args(["--nocapture", "--test-threads=4"]);
+        .args(["--nocapture", "--test-threads=2"]);
     if !full {
         tests.args(SHORTER);
     }
@@ -41,10 +37,10 @@ fn again(choice: &str) {
         output.status.success(),
         "through {choice}:\n{text}\n{error}"
     );
-    for line in text.lines() {
+    for line in error.lines().chain(text.lines()) {
         // Their sum is not this program's.
         if line.starts_with("soak ") || line.starts_with("test result: ") {
-            println!("through {choice}: {line}");
+            eprintln!("through {choice}: {line}");
         }
     }
 }

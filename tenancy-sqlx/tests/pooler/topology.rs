@@ -57,7 +57,7 @@ pub(crate) fn lacks_sessions(wanted: u32) -> bool {
     reason = "the reader of the output wants to know"
 )]
 pub(crate) fn leaves_out(because: &str) -> bool {
-    println!("left out: {because}");
+    eprintln!("left out: {because}");
     true
 }
 
