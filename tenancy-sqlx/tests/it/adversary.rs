@@ -407,6 +407,12 @@ async fn an_answer_does_not_wait_for_a_statement_that_its_handler_gave_up() {
         })
         .layer(TransactionLayer::new())
         .layer(axum::Extension(world.context("acme")));
+    world
+        .tenant(&database, "acme")
+        .query(TITLES)
+        .fetch_all()
+        .await
+        .unwrap();
     let before = world.backend().await;
     let mut locker = world.admin().await;
     run(&mut locker, "BEGIN; LOCK TABLE acme.blogs".into()).await;

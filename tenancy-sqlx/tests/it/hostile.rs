@@ -267,6 +267,7 @@ async fn what_was_committed_is_no_error_when_the_session_cannot_be_cleaned() {
              AS $$ BEGIN EXECUTE 'PREPARE leftover AS SELECT 1'; END $$",
         )
         .await;
+    db.query(COUNT).fetch_one().await.unwrap();
     let before = world.backend().await;
     for committed in [true, false] {
         let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
