@@ -52,10 +52,6 @@ pub(crate) fn lacks_sessions(wanted: u32) -> bool {
 }
 
 /// Whether a test is left out for this reason, which it prints.
-#[expect(
-    clippy::print_stdout,
-    reason = "the reader of the output wants to know"
-)]
 pub(crate) fn leaves_out(because: &str) -> bool {
     eprintln!("left out: {because}");
     true
