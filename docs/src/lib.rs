@@ -20,3 +20,4 @@ page!(resolving, "book/guide/resolving.md");
 page!(tenant_sql, "book/guide/tenant-sql.md");
 page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
+page!(poolers, "book/guide/poolers.md");
