@@ -3,7 +3,7 @@
 use super::source::Sources;
 
 /// Every setting, as `.env.example` and the reference list them.
-pub(super) const SETTINGS: [&str; 17] = [
+pub(super) const SETTINGS: [&str; 18] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "DATABASE_POOLER",
