@@ -29,13 +29,20 @@ pub(crate) struct Bouncer {
     folder: PathBuf,
 }
 
-/// Starts the server behind, and ends it when nothing holds the other end of standard input.
+/// Starts the server behind, and ends it when nothing holds the other end of standard input; then
+/// what was made in folder `$1` is removed. It is killed, for it would wait for its clients.
 const WATCH: &str = r#"
+folder=$1; shift
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
-trap 'kill -INT "$server" 2>/dev/null' TERM INT HUP
-{ while read -r _; do :; done; kill -INT "$server"; } <&3 >/dev/null 2>&1 &
+trap 'kill -KILL "$server" 2>/dev/null' TERM INT HUP
+{
+    while read -r _; do :; done
+    kill -0 $$ && kill -KILL "$server"
+    rm -f -- "$folder/users" "$folder/ini" "$folder/log"
+    rmdir -- "$folder"
+} <&3 >/dev/null 2>&1 &
 exec 3<&-
 wait "$server"
 "#;
@@ -109,6 +116,7 @@ impl Bouncer {
         let mut shell = as_neighbour(&folder, behind);
         let shell = shell
             .args(["/bin/sh", "-c", WATCH, "sh"])
+            .arg(&folder)
             .arg(program)
             .arg(&config)
             .current_dir("/")
@@ -142,11 +150,6 @@ impl Drop for Bouncer {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
-        // What was made here, and nothing that somebody else may have put there.
-        for name in ["users", "ini", "log"] {
-            let _ = fs::remove_file(self.folder.join(name));
-        }
-        let _ = fs::remove_dir(&self.folder);
     }
 }
 
