@@ -22,3 +22,4 @@ page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
 page!(doctor, "book/reference/doctor.md");
 page!(testing, "book/guide/testing.md");
+page!(poolers, "book/guide/poolers.md");

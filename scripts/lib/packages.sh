@@ -21,7 +21,7 @@ apt_install() {
   fi
   if ! has apt-get; then
     warn "needed, and there is no apt-get here to bring it: $*"
-    is_linux || warn "with Homebrew: brew install postgresql@17 redis openjdk@21 maven"
+    is_linux || warn "with Homebrew: brew install postgresql@17 redis pgbouncer openjdk@21 maven"
     return 1
   fi
   if ! is_root && { [ -z "$as" ] || ! has sudo; }; then

@@ -14,6 +14,8 @@ use crate::guard::Guard;
 use crate::link::Link;
 use crate::login;
 use crate::pool::{Pool, PoolMetrics};
+use crate::pooler::{self, Pooler};
+use crate::session::Reset;
 use crate::settings::PoolSettings;
 use crate::shared::SharedDb;
 use crate::text_cache::TextCache;
@@ -53,6 +55,8 @@ enum Source {
 struct Shared {
     #[cfg(feature = "axum")]
     scope_in_handlers: std::sync::OnceLock<crate::Scope>,
+    pooler: Pooler,
+    reset: Arc<Reset>,
     texts: TextCache,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
@@ -69,7 +73,8 @@ impl Database {
     /// # Errors
     ///
     /// - [`ErrorKind::Configuration`] when the login's path is not empty (the message says what
-    ///   to run), the server is too old, or `options` carry startup options.
+    ///   to run), the server is too old, `options` carry startup options, or the connections are
+    ///   seen to go through another [`Pooler`] than `settings` say.
     /// - [`ErrorKind::Unavailable`] or [`ErrorKind::Forbidden`] when the server does not answer,
     ///   or not to this login.
     pub async fn connect(options: PgConnectOptions, settings: PoolSettings) -> Result<Self, Error> {
@@ -91,10 +96,12 @@ impl Database {
 
         let mut first = options.connect().await?;
         login::verify(&mut first).await?;
+        pooler::verify(settings.pooler, &mut first, &options).await?;
         // It is only closed politely; the server notices anyway.
         let _ = first.close().await;
 
-        let shared = Arc::new(Shared::new(&settings));
+        let program = options.get_application_name();
+        let shared = Arc::new(Shared::new(&settings, program));
         let pool = Source::Ours(Pool::new(options, settings));
         Ok(Self { pool, shared })
     }
@@ -147,11 +154,25 @@ impl Database {
     ///
     /// Those of [`Database::connect`].
     pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
-        let mut guard = Guard::new(Link::Given(pool.acquire().await?));
+        Self::from_pool_behind(pool, Pooler::None).await
+    }
+
+    /// Takes a pool whose connections go through `pooler`, as [`Database::from_pool`] does; what
+    /// it goes through is taken on trust.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Database::connect`].
+    pub async fn from_pool_behind(pool: PgPool, pooler: Pooler) -> Result<Self, Error> {
+        let settings = PoolSettings::default()
+            .statement_cache_capacity(100)
+            .pooler(pooler);
+        let options = pool.connect_options();
+        let shared = Arc::new(Shared::new(&settings, options.get_application_name()));
+        let link = Link::Given(pool.acquire().await?);
+        let mut guard = Guard::new(link, Arc::clone(&shared.reset));
         login::verify(guard.begin_work()).await?;
         guard.finished();
-        let settings = PoolSettings::default().statement_cache_capacity(100);
-        let shared = Arc::new(Shared::new(&settings));
         let pool = Source::Given(pool);
         Ok(Self { pool, shared })
     }
@@ -239,6 +260,23 @@ impl Database {
         }
     }
 
+    pub(crate) fn pooler(&self) -> Pooler {
+        self.shared.pooler
+    }
+
+    /// How sessions are made as new.
+    pub(crate) fn reset(&self) -> &Arc<Reset> {
+        &self.shared.reset
+    }
+
+    /// Makes texts whose prepared statements no longer fit their tables other texts, where a pooler
+    /// would keep the statements as they are.
+    pub(crate) fn renew_texts(&self) {
+        if self.shared.pooler == Pooler::TransactionWithStatements {
+            self.shared.texts.renew();
+        }
+    }
+
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
     }
@@ -256,18 +294,19 @@ impl Database {
     /// tenant has its share already, [`ErrorKind::Configuration`] when new ones are refused
     /// because the login is no longer as it was.
     pub(crate) async fn checkout(&self, tenant: Option<&TenantContext>) -> Result<Guard, Error> {
+        let reset = || Arc::clone(self.reset());
         let pool = match &self.pool {
             Source::Ours(pool) => pool,
             Source::Given(pool) => {
                 return match pool.acquire().await {
-                    Ok(connection) => Ok(Guard::new(Link::Given(connection))),
+                    Ok(connection) => Ok(Guard::new(Link::Given(connection), reset())),
                     Err(error) => Err(too_late(error)),
                 };
             }
         };
         loop {
             let held = pool.acquire(tenant.map(TenantContext::id)).await?;
-            let mut guard = Guard::new(Link::Ours(held));
+            let mut guard = Guard::new(Link::Ours(held), reset());
             if guard.is_alive().await {
                 return Ok(guard);
             }
@@ -283,14 +322,18 @@ impl Database {
 }
 
 impl Shared {
-    fn new(settings: &PoolSettings) -> Self {
+    fn new(settings: &PoolSettings, program: Option<&str>) -> Self {
+        let prepared = if settings.pooler.keeps_names() {
+            settings.statement_cache_capacity
+        } else {
+            0
+        };
         Self {
             #[cfg(feature = "axum")]
             scope_in_handlers: std::sync::OnceLock::new(),
-            texts: TextCache::new(
-                settings.text_cache_capacity,
-                settings.statement_cache_capacity,
-            ),
+            pooler: settings.pooler,
+            reset: Arc::new(Reset::new(settings.pooler, program)),
+            texts: TextCache::new(settings.text_cache_capacity, prepared),
             #[cfg(feature = "dynamic")]
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
         }

@@ -211,7 +211,7 @@ impl AnyStatement for Statement {
     }
 
     fn reads(&self) -> bool {
-        self.kind() == tenancy_qualify::Kind::Read
+        self.kind() == Checked::Read
     }
 
     fn calls(&self) -> bool {

@@ -1,5 +1,6 @@
 //! A connection that is unclean from the first byte sent until its work has finished.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgSeverity};
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind};
 use crate::link::Link;
-use crate::session::Cleaning;
+use crate::session::{Cleaning, Reset};
 
 /// How long an abandoned connection may take to come back to its senses.
 const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
@@ -32,6 +33,8 @@ pub(crate) struct Guard {
     /// Whether something may be left in the session.
     soiled: bool,
     forget_statements: bool,
+    copying: bool,
+    reset: Arc<Reset>,
     /// Where the background work runs, even if the drop happens on a thread without a runtime.
     runtime: Handle,
 }
@@ -45,13 +48,15 @@ enum State {
 
 impl Guard {
     /// Takes charge of `connection`, to which nothing has been sent yet.
-    pub(crate) fn new(connection: Link) -> Self {
+    pub(crate) fn new(connection: Link, reset: Arc<Reset>) -> Self {
         Self {
             connection: Some(connection),
             state: State::Clean,
             lost: false,
             soiled: false,
             forget_statements: false,
+            copying: false,
+            reset,
             runtime: Handle::current(),
         }
     }
@@ -110,6 +115,19 @@ impl Guard {
         self.soiled = true;
     }
 
+    /// The connection to copy on, whose answers the driver does not count while it copies. Cut off,
+    /// it is closed where others share the session: some poolers would give them what is still to
+    /// come.
+    pub(crate) fn begin_copy(&mut self) -> &mut PgConnection {
+        self.copying = self.reset.is_shared() && !sabotaged!("pooler.copy-recovered");
+        self.begin_work()
+    }
+
+    /// Everything about the copy has been answered.
+    pub(crate) fn copied(&mut self) {
+        self.copying = false;
+    }
+
     /// Everything that was sent has been answered, and no transaction is open.
     pub(crate) fn finished(&mut self) {
         if self.state == State::Unclean
@@ -157,7 +175,16 @@ impl Guard {
 
     /// Ends whatever is open, waiting for what is still on its way.
     pub(crate) async fn restore(&mut self) -> Result<(), Error> {
-        match tokio::time::timeout(RECOVERY_DEADLINE, restore(self.begin_work())).await {
+        if self.copying {
+            self.broken();
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the copy was cut off, so its connection is closed: the server rolls back",
+            ));
+        }
+        let reset = Arc::clone(&self.reset);
+        let work = restore(self.begin_work(), &reset);
+        match tokio::time::timeout(RECOVERY_DEADLINE, work).await {
             Ok(Ok(())) => {
                 self.soiled = false;
                 self.finished();
@@ -208,10 +235,12 @@ impl Drop for Guard {
         };
         let mut outgoing = Outgoing {
             connection: Some(connection),
+            reset: Arc::clone(&self.reset),
             runtime: self.runtime.clone(),
             to_pool: false,
         };
         match self.state {
+            _ if self.copying => {}
             State::Clean if !self.forget_statements => outgoing.to_pool = true,
             State::Clean | State::Unclean => {
                 let forget_statements = self.forget_statements;
@@ -226,6 +255,7 @@ impl Drop for Guard {
 /// A connection on its way out: to the pool when that was decided, else to be closed.
 struct Outgoing {
     connection: Option<Link>,
+    reset: Arc<Reset>,
     runtime: Handle,
     to_pool: bool,
 }
@@ -237,7 +267,7 @@ impl Outgoing {
         };
         let connection = link.connection();
         let work = async {
-            restore(connection).await?;
+            restore(connection, &self.reset).await?;
             if forget_statements {
                 connection.clear_cached_statements().await?;
             }
@@ -278,17 +308,36 @@ impl Drop for Outgoing {
 
 /// Ends whatever is open on `connection`, takes away what SQL left in its session, and proves that
 /// it is as new.
-async fn restore(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn restore(connection: &mut PgConnection, reset: &Reset) -> Result<(), sqlx::Error> {
     let mut attempts = 0;
     loop {
-        let cleaning = Cleaning::new();
+        let cleaning = Cleaning::new(reset);
         let end = sabotaged!("connection.no-rollback", "", "ROLLBACK; ");
         let message = format!("{end}{}", cleaning.statements());
         let query = sqlx::raw_sql(AssertSqlSafe(message));
+        if reset.is_shared() {
+            // One message at a time: a pooler may give the answer to a second one to another.
+            drain(connection).await?;
+            if reset.forgets_names() {
+                connection.clear_cached_statements().await?;
+            }
+            return cleaning.is_as_new(&query.fetch_all(&mut *connection).await?);
+        }
         match query.fetch_all(&mut *connection).await {
             // What an abandoned statement failed with arrives first, before anything is sent.
             Err(sqlx::Error::Database(_)) if attempts < RECOVERY_ATTEMPTS => attempts += 1,
             rows => return cleaning.is_as_new(&rows?),
         }
     }
+}
+
+/// Waits for the answers to everything that was sent, whatever they are.
+async fn drain(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    for _ in 0..RECOVERY_ATTEMPTS {
+        match connection.flush().await {
+            Err(sqlx::Error::Database(_)) => {}
+            ready => return ready,
+        }
+    }
+    connection.flush().await
 }

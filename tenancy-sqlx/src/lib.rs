@@ -22,6 +22,7 @@ mod database;
 mod db;
 #[cfg(feature = "dynamic")]
 mod dynamic;
+mod pooler;
 mod query;
 mod rows;
 mod scoped;
@@ -66,6 +67,7 @@ pub use migrate::{
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
 pub use pool::PoolMetrics;
+pub use pooler::Pooler;
 pub use query::{Execute, Query};
 pub use role::TenantRole;
 pub use rows::Rows;

@@ -86,31 +86,39 @@ pub(crate) const LIMITS: [(&str, &str); 3] = [
 /// statements, locks and idle transactions. A login may change that for itself.
 ///
 /// Gives back the statements it ran, none when nothing was missing. New connections have the
-/// change; a pooler in between has to reconnect to its server.
+/// change; a pooler in between has to reconnect to its server, and does for the session of this
+/// one.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::Unavailable`] when the server does not answer, [`ErrorKind::Configuration`] when
 /// it is too old, [`ErrorKind::Forbidden`] when the login may not change itself.
 pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
-    let mut connection = transaction::open(options).await?;
-    let (path, login, database): (String, String, String) = sqlx::query_as(AssertSqlSafe(format!(
+    // Poolers do not know it, and this has to run wherever the application does.
+    let options = options.clone().extra_float_digits(None);
+    let mut connection = transaction::open(&options).await?;
+    // One message each, which needs neither a transaction nor a name for a statement.
+    let question = format!(
         "SELECT {}, pg_catalog.quote_ident(session_user), \
-             pg_catalog.quote_ident(pg_catalog.current_database())",
-        search_path::CURRENT
-    )))
-    .fetch_one(&mut connection)
-    .await?;
+         pg_catalog.quote_ident(pg_catalog.current_database()), {}",
+        search_path::CURRENT,
+        LIMITS
+            .map(|(limit, _)| format!("pg_catalog.current_setting('{limit}')"))
+            .join(", ")
+    );
+    let about = sqlx::raw_sql(AssertSqlSafe(question))
+        .fetch_one(&mut connection)
+        .await?;
+    let path: String = about.try_get(0)?;
+    let login: String = about.try_get(1)?;
+    let database: String = about.try_get(2)?;
     let mut changes = Vec::new();
     if !search_path::is_empty(&path) {
         changes.push(search_path::empty_login_path(&login, &database));
     }
-    for (limit, value) in LIMITS {
-        let unlimited: bool = sqlx::query_scalar("SELECT pg_catalog.current_setting($1) = '0'")
-            .bind(limit)
-            .fetch_one(&mut connection)
-            .await?;
-        if unlimited {
+    for (place, (limit, value)) in LIMITS.into_iter().enumerate() {
+        let present: String = about.try_get(3 + place)?;
+        if present == "0" {
             changes.push(limit_login(&login, &database, limit, value));
         }
     }
@@ -118,6 +126,12 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
         sqlx::raw_sql(AssertSqlSafe(change.clone()))
             .execute(&mut connection)
             .await?;
+    }
+    if !changes.is_empty() {
+        // The session was opened before, and a pooler would keep it; it ends by saying so.
+        let end = "SELECT pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())";
+        let _ = sqlx::raw_sql(end).execute(&mut connection).await;
+        return Ok(changes);
     }
     connection.close().await?;
     Ok(changes)

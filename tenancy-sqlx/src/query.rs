@@ -12,10 +12,11 @@ use tenancy_core::sabotaged;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, ErrorKind};
+use crate::pooler::Pooler;
 use crate::rows::Rows;
 use crate::source::Source;
 use crate::statement::{About, Form, sealed::Erased};
-use crate::transaction::Open;
+use crate::transaction::{Level, Open, Opening};
 
 /// A statement whose rows become values of `T`; nothing is sent before one of the `fetch`es.
 ///
@@ -248,6 +249,23 @@ impl sqlx::Execute<'static, Postgres> for Prepared {
     }
 }
 
+impl Prepared {
+    /// How a transaction begins that is for this statement alone.
+    fn opening(&self) -> Opening {
+        if self.reads {
+            Opening::Read
+        } else {
+            Opening::Write
+        }
+    }
+
+    /// Whether it must not run outside a transaction: because it takes two messages, or because
+    /// what it leaves in the session has to be taken away before the session is lent to others.
+    fn wants_transaction(&self, pooler: Pooler) -> bool {
+        pooler.wants_transaction(self.named) || (self.calls && pooler.shares_sessions())
+    }
+}
+
 impl Target<'_> {
     fn source(&self) -> Source<'_> {
         match self {
@@ -365,8 +383,16 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Runs a statement that commits by itself.
-async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
+/// Runs a statement that commits by itself; where that needs a transaction, it is opened so.
+pub(crate) async fn single<R>(
+    source: Source<'_>,
+    mut prepared: Prepared,
+    run: Run<R>,
+) -> Result<R, Error> {
+    let pooler = source.database.pooler();
+    if prepared.wants_transaction(pooler) {
+        return enclosed(source, prepared, run).await;
+    }
     let mut guard = source.checkout().await?;
     if prepared.calls {
         guard.soiled();
@@ -382,6 +408,14 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
             // be prepared and run anew.
             source.database.count_retry();
             guard.forget_statements().await?;
+            if pooler.shares_sessions() {
+                // The pooler has not forgotten it, and gives the next of its text the same.
+                guard.finished();
+                drop(guard);
+                source.database.renew_texts();
+                prepared.named = false;
+                return enclosed(source, prepared, run).await;
+            }
             result = run(guard.begin_work(), prepared).await;
         } else if guard.is_lost() && (prepared.reads || sabotaged!("statement.write-sent-again")) {
             // The connection was cut off, perhaps long ago; what only reads is asked once more.
@@ -405,6 +439,29 @@ async fn single<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Resul
     }
 }
 
+/// Runs a statement in a transaction of its own; what only reads is asked once more when the
+/// connection was lost.
+async fn enclosed<R>(source: Source<'_>, prepared: Prepared, run: Run<R>) -> Result<R, Error> {
+    let mut asked_again = false;
+    loop {
+        let mut level = Level::whole(Open::new(source, prepared.opening()));
+        match level.run(prepared.clone(), run).await {
+            Ok(done) => {
+                level.commit().await?;
+                return Ok(done);
+            }
+            Err(_) if prepared.reads && level.is_lost() && !asked_again => {
+                source.database.count_retry();
+                asked_again = true;
+            }
+            Err(fault) => {
+                level.give_up().await;
+                return Err(fault.into());
+            }
+        }
+    }
+}
+
 /// Gives the rows of a statement that commits by itself, on a connection of its own.
 async fn stream_single<T>(
     source: Source<'_>,
@@ -412,6 +469,16 @@ async fn stream_single<T>(
     map: fn(PgRow) -> Result<T, sqlx::Error>,
     rows: &mpsc::Sender<Result<T, Error>>,
 ) -> Result<(), Error> {
+    if prepared.wants_transaction(source.database.pooler()) {
+        let mut level = Level::whole(Open::new(source, prepared.opening()));
+        return match stream_in(&mut level, prepared, map, rows).await {
+            Ok(()) => level.commit().await,
+            Err(error) => {
+                level.give_up().await;
+                Err(error)
+            }
+        };
+    }
     let mut guard = source.checkout().await?;
     if prepared.calls {
         guard.soiled();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pooler::Pooler;
+
 /// The size and patience of a [`Database`](crate::Database)'s pool.
 ///
 /// # Example
@@ -16,6 +18,7 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone)]
 pub struct PoolSettings {
+    pub(crate) pooler: Pooler,
     pub(crate) max_connections: u32,
     pub(crate) min_connections: u32,
     pub(crate) acquire_timeout: Duration,
@@ -38,6 +41,7 @@ impl Default for PoolSettings {
     /// statements each.
     fn default() -> Self {
         Self {
+            pooler: Pooler::None,
             max_connections: 10,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(5),
@@ -57,6 +61,13 @@ impl Default for PoolSettings {
 }
 
 impl PoolSettings {
+    /// Says what the connections go through; a pooler that is not named here may mix up tenants.
+    #[must_use]
+    pub fn pooler(mut self, pooler: Pooler) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
     /// Sets how many connections there are at most; one is the least.
     #[must_use]
     pub fn max_connections(mut self, count: u32) -> Self {

@@ -150,8 +150,8 @@ impl Form {
         match self {
             Self::Tenant(statement) => tenant(statement, About::Tenant(statement), source),
             Self::Shared(statement) => Ok(Ready {
-                sql: statement.text.into_sql_str(),
-                named: true,
+                sql: source.database.texts().shared(statement.text),
+                named: source.database.pooler().keeps_names(),
                 parameters: statement.parameters,
                 reads: statement.reads,
                 calls: statement.calls,

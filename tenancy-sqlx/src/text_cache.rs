@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use tenancy_core::{SchemaName, TenantContext, TenantId, sabotaged};
 
 use crate::statement::AnyStatement;
@@ -26,6 +27,7 @@ pub(crate) struct TextCache {
     hasher: RandomState,
     capacity_per_shard: usize,
     slots: Arc<Slots>,
+    edition: AtomicU64,
 }
 
 /// A statement as the server gets it.
@@ -50,6 +52,7 @@ type Key = (TenantId, u64);
 #[derive(Debug)]
 struct Entry {
     schema: SchemaName,
+    edition: u64,
     /// The migration that the tenant's tables were at.
     migration: i64,
     sql: Arc<str>,
@@ -81,6 +84,21 @@ impl TextCache {
             slots: Arc::new(Slots {
                 free: AtomicUsize::new(prepared),
             }),
+            edition: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes every text one that nobody has prepared yet, in any process.
+    pub(crate) fn renew(&self) {
+        let edition = RandomState::new().hash_one(Instant::now());
+        self.edition.store(edition.max(1), Ordering::Relaxed);
+    }
+
+    /// A text that is no tenant's as it is to be sent.
+    pub(crate) fn shared(&self, text: &'static str) -> SqlStr {
+        match self.edition.load(Ordering::Relaxed) {
+            0 => text.into_sql_str(),
+            edition => AssertSqlSafe(edited(text.to_owned(), edition)).into_sql_str(),
         }
     }
 
@@ -96,6 +114,7 @@ impl TextCache {
             key.0 = TenantId::from_uuid(uuid::Uuid::nil());
         }
         let schema = context.schema();
+        let edition = self.edition.load(Ordering::Relaxed);
         let index = usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0);
         // Every operation leaves the maps whole, so a panic elsewhere takes nothing away.
         let mut shard = self.shards[index]
@@ -109,6 +128,7 @@ impl TextCache {
         let kept = anybody || sabotaged!("statement.text-survives-rename");
         let fits = |entry: &Entry| {
             kept || (entry.schema == *schema
+                && entry.edition == edition
                 && (entry.migration == migration
                     || sabotaged!("statement.text-survives-migration")))
         };
@@ -116,8 +136,9 @@ impl TextCache {
             Some(entry) => entry,
             None => Entry {
                 schema: schema.clone(),
+                edition,
                 migration,
-                sql: at(statement.render(schema), migration).into(),
+                sql: edited(at(statement.render(schema), migration), edition).into(),
                 slot: None,
             },
         };
@@ -139,6 +160,14 @@ impl TextCache {
             shard.young.len() + shard.old.len()
         };
         self.shards.iter().map(count).sum()
+    }
+}
+
+/// `text` as none that was prepared before this edition.
+fn edited(text: String, edition: u64) -> String {
+    match edition {
+        0 => text,
+        edition => format!("{text}\n/* {edition:x} */"),
     }
 }
 

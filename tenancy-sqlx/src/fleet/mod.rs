@@ -34,6 +34,7 @@ use tenancy_core::{Domain, SchemaName, Slug, Tenant, TenantResource};
 use crate::error::Error;
 use crate::migrate::ledger::{self, Sets};
 use crate::migrate::{Migration, MigrationSet, Migrations};
+use crate::pooler;
 use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
@@ -81,7 +82,8 @@ impl Fleet {
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) or
     /// [`ErrorKind::Forbidden`](crate::ErrorKind::Forbidden) when the server does not let us in,
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when it is older than
-    /// PostgreSQL 15, or when a migration names a schema that is not its side's.
+    /// PostgreSQL 15, when it is seen to be behind a transaction pooler, or when a migration names
+    /// a schema that is not its side's.
     pub async fn connect(
         owner: PgConnectOptions,
         app_login: Option<String>,
@@ -99,7 +101,9 @@ impl Fleet {
             reservation: names::RESERVATION,
             isolation: Isolation::default(),
         };
-        transaction::close(fleet.open().await?).await;
+        let mut connection = fleet.open().await?;
+        pooler::refuse(&mut connection, &fleet.owner).await?;
+        transaction::close(connection).await;
         Ok(fleet)
     }
 

@@ -8,6 +8,7 @@ use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::Scope;
+use crate::pooler;
 
 /// The oldest PostgreSQL that is supported, as the server counts.
 const OLDEST: u32 = 150_000;
@@ -15,6 +16,9 @@ const OLDEST: u32 = 150_000;
 /// Opens a connection that nothing else uses; dropping it ends whatever it was doing.
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Error> {
     let connection = options.connect().await.map_err(|error| {
+        if pooler::is_refusal(&error) {
+            return pooler::direct_only().with_source(error);
+        }
         Error::from(error).while_doing(format!(
             "connecting to {}:{} as {}",
             options.get_host(),

@@ -235,12 +235,9 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 /// Says what to do when the framework's tables are not there.
-pub(crate) fn explain(error: sqlx::Error) -> Error {
-    let missing = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(&*code, "42P01" | "3F000" | "42703"));
-    if missing {
+pub(crate) fn explain(error: impl Into<Error>) -> Error {
+    let error = error.into();
+    if error.kind() == ErrorKind::SchemaMismatch {
         return Error::new(
             ErrorKind::Configuration,
             "the framework's tables are missing or old in this database: prepare it first \
@@ -248,7 +245,6 @@ pub(crate) fn explain(error: sqlx::Error) -> Error {
         )
         .with_source(error);
     }
-    let error = Error::from(error);
     if error.kind() == ErrorKind::Forbidden {
         return error.while_doing(
             "the login may not do this with the framework's tables: connect as their owner",

@@ -6,13 +6,15 @@ mod listener;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{Arguments, AssertSqlSafe, Executor, Row, SqlSafeStr};
 use tenancy_core::{Identifier, Tenant, TenantId, TenantStore, sabotaged};
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
 use crate::migrate::ledger::{explain, parsed};
+use crate::query::{Prepared, single};
+use crate::source::Source;
 
 pub use change::TenantChange;
 pub(crate) use change::{notify, notify_of};
@@ -69,32 +71,34 @@ impl TenantStore for PgTenantStore {
             }
         };
         let kept = sabotaged!("fleet.purged-found", "true", "t.status <> 'purged'");
-        let query = sqlx::query(AssertSqlSafe(format!(
-            "{TENANT} WHERE {condition} AND {kept}"
-        )));
-        let query = match identifier {
-            Identifier::Slug(slug) => query.bind(slug.as_str()),
-            Identifier::Domain(domain) => query.bind(domain.as_str()),
-            Identifier::Id(id) => query.bind(id.as_uuid()),
-            _ => query,
+        let mut arguments = PgArguments::default();
+        match identifier {
+            Identifier::Slug(slug) => arguments.add(slug.as_str()),
+            Identifier::Domain(domain) => arguments.add(domain.as_str()),
+            Identifier::Id(id) => arguments.add(id.as_uuid()),
+            _ => Ok(()),
+        }
+        .map_err(|error| crate::Error::from(sqlx::Error::Encode(error)))?;
+        // Unnamed, because the few that a cache lets through are not worth a place among the
+        // tenants' statements.
+        let question = Prepared {
+            sql: AssertSqlSafe(format!("{TENANT} WHERE {condition} AND {kept}")).into_sql_str(),
+            arguments: Some(arguments),
+            named: false,
+            reads: true,
+            calls: false,
         };
         // Never closed, so there is always a turn to come.
         let _turn = self.turns.acquire().await;
-        let mut guard = self.database.checkout(None).await?;
-        // Unnamed, because the few that a cache lets through are not worth a place among the
-        // tenants' statements.
-        let answer = query
-            .persistent(false)
-            .fetch_optional(guard.begin_work())
-            .await;
-        if answer
-            .as_ref()
-            .err()
-            .is_none_or(|error| guard.failed(error))
-        {
-            guard.finished();
-        }
-        let row = answer.map_err(explain)?;
+        let source = Source {
+            database: &self.database,
+            tenant: None,
+        };
+        let row = single(source, question, |connection, question| {
+            connection.fetch_optional(question)
+        })
+        .await
+        .map_err(explain)?;
         Ok(row
             .as_ref()
             .map(tenant_from_row)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::open::Open;
 use super::{ScopedTx, TenantTx};
 use crate::error::{Error, ErrorKind};
+use crate::pooler::Pooler;
 use crate::query::Prepared;
 use crate::sql::Write;
 
@@ -109,7 +110,12 @@ impl From<AuditEntry> for Entry {
 
 impl Entry {
     /// The table's own statement. The tenant is the transaction's, never the caller's.
-    fn prepare(&self, id: Uuid, tenant: Uuid) -> Result<Prepared, sqlx::error::BoxDynError> {
+    fn prepare(
+        &self,
+        id: Uuid,
+        tenant: Uuid,
+        pooler: Pooler,
+    ) -> Result<Prepared, sqlx::error::BoxDynError> {
         let mut arguments = PgArguments::default();
         arguments.add(id)?;
         arguments.add(tenant)?;
@@ -133,7 +139,7 @@ impl Entry {
         Ok(Prepared {
             sql: sqlx::SqlSafeStr::into_sql_str(sql),
             arguments: Some(arguments),
-            named: true,
+            named: pooler.keeps_names(),
             reads: false,
             calls: false,
         })
@@ -147,7 +153,11 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
     let id = Uuid::now_v7();
     let foreign = sabotaged!("statement.append-foreign").then(TenantId::generate);
     let prepared = entry
-        .prepare(id, *foreign.unwrap_or(tenant.id()).as_uuid())
+        .prepare(
+            id,
+            *foreign.unwrap_or(tenant.id()).as_uuid(),
+            open.source().database.pooler(),
+        )
         .map_err(|error| open.named(Error::from(sqlx::Error::Encode(error))))?;
     let done = open
         .run(prepared, |connection, prepared| {

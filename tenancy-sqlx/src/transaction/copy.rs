@@ -136,7 +136,7 @@ async fn copy_in(
     statement: &str,
     source: impl AsyncRead + Unpin + Send,
 ) -> Result<u64, Fault> {
-    let done = send(open.start().await?, statement, source).await;
+    let done = send(open.start_copy().await?, statement, source).await;
     end(open, done)
 }
 
@@ -171,6 +171,9 @@ impl From<sqlx::Error> for Failed {
 }
 
 fn end<R>(open: &mut Open, done: Result<R, Failed>) -> Result<R, Fault> {
+    if !matches!(done, Err(Failed::Lost(_))) {
+        open.copied();
+    }
     match done {
         Ok(done) => open.end(Ok(done)),
         Err(Failed::Answered(error)) => open.end(Err(error)),
@@ -219,7 +222,7 @@ async fn copy_out(
     pieces: &mpsc::Sender<Result<Bytes, Error>>,
 ) -> Result<(), Fault> {
     let statement = table.statement(open, "TO STDOUT")?;
-    let done = pass_on(open.start().await?, &statement, pieces).await;
+    let done = pass_on(open.start_copy().await?, &statement, pieces).await;
     end(open, done)
 }
 

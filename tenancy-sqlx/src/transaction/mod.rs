@@ -27,9 +27,8 @@ pub use tenant::TenantTx;
 
 #[cfg(feature = "axum")]
 pub(crate) use lease::Home;
-#[cfg(feature = "axum")]
 pub(crate) use level::Level;
-pub(crate) use open::Open;
+pub(crate) use open::{Open, Opening};
 pub(crate) use repeat::repeat;
 #[cfg(feature = "axum")]
 pub(crate) use repeat::{Whole, kept};

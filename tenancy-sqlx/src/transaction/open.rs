@@ -1,6 +1,7 @@
 //! What every kind of transaction has: its connection, its health and its savepoints.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -128,6 +129,11 @@ impl Open {
         self.repeatable
     }
 
+    /// Whether the connection was cut off.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_lost)
+    }
+
     /// Whether answers of a statement may still be on their way.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.health == Health::CutOff
@@ -156,6 +162,32 @@ impl Open {
         self.soiled = true;
     }
 
+    /// The connection for one copy, in the place of [`Open::start`].
+    pub(super) async fn start_copy(&mut self) -> Result<&mut PgConnection, Fault> {
+        self.start().await?;
+        let guard = self.guard.as_mut();
+        Ok(guard
+            .expect("a transaction that has begun has a connection")
+            .begin_copy())
+    }
+
+    /// Everything about a copy has been answered, with success or not.
+    pub(super) fn copied(&mut self) {
+        if let Some(guard) = &mut self.guard {
+            guard.copied();
+        }
+    }
+
+    /// Forgets what describing a statement has prepared, where names do not outlive a transaction.
+    pub(super) async fn forget_names(&mut self) -> Result<(), Fault> {
+        if !self.database.reset().forgets_names() {
+            return Ok(());
+        }
+        let connection = self.start().await?;
+        let done = sqlx::Connection::clear_cached_statements(connection).await;
+        self.end(done)
+    }
+
     /// Learns how the statement ended that [`Open::start`] was for.
     pub(crate) fn end<R>(&mut self, done: Result<R, sqlx::Error>) -> Result<R, Fault> {
         match done {
@@ -179,7 +211,11 @@ impl Open {
         self.health = Health::Failed;
         if let Some(guard) = &mut self.guard {
             guard.failed(&error);
-            self.repeatable = is_stale(&error) || kind_of(&error) == ErrorKind::Serialization;
+            let stale = is_stale(&error);
+            if stale {
+                self.database.renew_texts();
+            }
+            self.repeatable = stale || kind_of(&error) == ErrorKind::Serialization;
         }
         Fault::Driver(error)
     }
@@ -334,9 +370,17 @@ impl Open {
         }
         match &self.scope {
             Some(proof) => {
-                let cleaning = Cleaning::new();
+                let reset = Arc::clone(self.database.reset());
+                let cleaning = Cleaning::new(&reset);
                 let message = proof.commit(&cleaning);
-                self.finish_scoped(message, &cleaning, Some(Proof::COMMITTED))
+                self.finish_clean(message, &cleaning, Proof::COMMITTED)
+                    .await
+            }
+            None if self.soils_for_others() => {
+                let reset = Arc::clone(self.database.reset());
+                let cleaning = Cleaning::new(&reset);
+                let message = format!("{PROVE_AND_COMMIT}; {}", cleaning.statements());
+                self.finish_clean(message, &cleaning, PROVED_AND_COMMITTED)
                     .await
             }
             None if sabotaged!("transaction.commit-unproved") => self.finish("COMMIT").await,
@@ -353,10 +397,11 @@ impl Open {
             let restored = guard.restore().await;
             return restored.map_err(|error| self.named(error));
         }
-        if matches!(self.opening, Opening::Scoped(_)) {
-            let cleaning = Cleaning::new();
+        if matches!(self.opening, Opening::Scoped(_)) || self.soils_for_others() {
+            let reset = Arc::clone(self.database.reset());
+            let cleaning = Cleaning::new(&reset);
             let message = format!("ROLLBACK; {}", cleaning.statements());
-            return self.finish_scoped(message, &cleaning, None).await;
+            return self.finish_clean(message, &cleaning, ROLLED_BACK).await;
         }
         self.finish("ROLLBACK").await
     }
@@ -376,13 +421,13 @@ impl Open {
         }
     }
 
-    /// Ends a scoped transaction with one message that also cleans the session; after
-    /// `committed` of its statements the transaction has taken effect.
-    async fn finish_scoped(
+    /// Ends the transaction with one message that also cleans the session; after `end` of its
+    /// statements what was asked for has happened.
+    async fn finish_clean(
         &mut self,
         message: String,
-        cleaning: &Cleaning,
-        committed: Option<usize>,
+        cleaning: &Cleaning<'_>,
+        end: usize,
     ) -> Result<(), Error> {
         let mut rows = Vec::new();
         let mut done = 0;
@@ -401,15 +446,16 @@ impl Open {
         };
         match ended.and_then(|()| cleaning.is_as_new(&rows)) {
             Ok(()) => {
+                self.soiled = false;
                 self.finished();
                 Ok(())
             }
             // What was asked for has happened; only the session is not fit for another.
-            Err(error) if committed.is_some_and(|committed| done >= committed) => {
+            Err(error) if done >= end => {
                 self.close_unclean(&error);
                 Ok(())
             }
-            Err(error) if committed.is_some() && Proof::is_lacking(done, &error) => {
+            Err(error) if end == Proof::COMMITTED && Proof::is_lacking(done, &error) => {
                 self.failed(error);
                 Err(self.named(Error::new(
                     ErrorKind::TransactionAborted,
@@ -417,15 +463,17 @@ impl Open {
                      committed: leave them to the library",
                 )))
             }
-            Err(error @ sqlx::Error::Protocol(_)) if committed.is_none() => {
-                self.close_unclean(&error);
-                Ok(())
-            }
             Err(error) => {
                 let fault = self.failed(error);
                 Err(self.named(fault.into()))
             }
         }
+    }
+
+    /// Whether something may be left in a session that is lent to others as soon as the transaction
+    /// ends: then it is cleaned in the message that ends it, not in the background.
+    fn soils_for_others(&self) -> bool {
+        self.soiled && self.database.pooler().shares_sessions()
     }
 
     fn close_unclean(&mut self, error: &sqlx::Error) {
@@ -449,6 +497,12 @@ impl Open {
         self.source().named(error)
     }
 }
+
+/// How many statements of a commit have ended when it has taken effect.
+const PROVED_AND_COMMITTED: usize = 2;
+
+/// How many statements of a rollback have ended when it has taken effect.
+const ROLLED_BACK: usize = 1;
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

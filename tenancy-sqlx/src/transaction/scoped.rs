@@ -255,7 +255,9 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
             let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.prepare_with(sql, parameters).await;
-            Ok(self.level.end(done)?)
+            let prepared = self.level.end(done)?;
+            self.level.forget_names().await?;
+            Ok(prepared)
         })
     }
 
@@ -265,10 +267,13 @@ impl<'c> Executor<'c> for &'c mut ScopedTx<'_> {
     {
         Box::pin(async move {
             foreign::check(sql.as_str())?;
+            self.level.source().database.pooler().refuse_describing()?;
             let sql = self.marked(&sql);
             let connection = self.level.start().await?;
             let done = connection.describe(sql).await;
-            Ok(self.level.end(done)?)
+            let described = self.level.end(done)?;
+            self.level.forget_names().await?;
+            Ok(described)
         })
     }
 }

@@ -7,7 +7,7 @@ use tenancy_core::{Slug, TenantContext};
 use tenancy_sqlx::testing::TestDatabase;
 use tenancy_sqlx::{
     AuditEntry, Database, ErrorKind, Fleet, Migration, MigrationSet, Migrations, NewTenant,
-    OutboxEntry, PoolSettings, Scope, tenant_sql,
+    OutboxEntry, Scope, tenant_sql,
 };
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ async fn outbox(database: &TestDatabase) -> Vec<Row> {
 #[tokio::test]
 async fn entries_are_there_exactly_when_their_transaction_is_and_name_its_tenant() {
     let test = TestDatabase::new().await;
-    let app = test.app_options();
+    let app = crate::topology::through(test.app_options());
     let tables = Migration::new(1, "blogs", "CREATE TABLE blogs (id bigint PRIMARY KEY);");
     let migrations = Migrations {
         shared: MigrationSet::new([]).unwrap(),
@@ -37,7 +37,7 @@ async fn entries_are_there_exactly_when_their_transaction_is_and_name_its_tenant
     let new = NewTenant::new(Slug::parse("acme").unwrap());
     let tenant = fleet.create(new, |_| ()).await.unwrap();
     let context = TenantContext::new(tenant.into(), "test").unwrap();
-    let database = Database::connect(app.clone(), PoolSettings::default());
+    let database = Database::connect(app.clone(), crate::server::settings());
     let db = database.await.unwrap().tenant(&context);
 
     let mut tx = db.begin().await.unwrap();

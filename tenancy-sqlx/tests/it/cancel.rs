@@ -294,6 +294,7 @@ async fn a_transaction_cannot_be_committed_after_a_statement_that_was_cut_off() 
 #[tokio::test]
 async fn a_rollback_after_a_statement_that_was_cut_off_waits_for_its_answer() {
     let mut bench = Bench::new().await;
+    bench.borrow_next().await;
     let before = bench.world.backend().await;
     let id = bench.id();
     cut_off(&bench, id).await.rollback().await.unwrap();

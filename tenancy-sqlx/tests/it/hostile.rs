@@ -6,6 +6,7 @@ use tenancy_sqlx::{Error, ErrorKind, Scope};
 use crate::adversary::answers_are_its_own;
 use crate::server::{TENANTS, World};
 use crate::statements::*;
+use crate::topology;
 
 type Id = sqlx::types::Text<i64>;
 
@@ -55,8 +56,10 @@ async fn one_text_means_every_tenants_own_tables_whatever_their_columns_are() {
             let prepared = (&mut tx).prepare(text.clone()).await.unwrap();
             let row = prepared.query().fetch_one(&mut tx).await.unwrap();
             assert_eq!(row.get::<String, _>(0), format!("{name} 1"));
-            let described = (&mut tx).describe(text).await.unwrap();
-            assert_eq!(described.columns().len(), 1);
+            if topology::describes() {
+                let described = (&mut tx).describe(text).await.unwrap();
+                assert_eq!(described.columns().len(), 1);
+            }
             sqlx::query("INSERT INTO blogs (id, title) VALUES (9, $1)")
                 .bind(format!("{name} {round}"))
                 .execute(&mut tx)
@@ -281,11 +284,14 @@ async fn what_was_committed_is_no_error_when_the_session_cannot_be_cleaned() {
         }
         assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 6);
     }
-    assert_ne!(
-        world.backend().await,
-        before,
-        "an unclean session is used again"
-    );
+    // Where no statement keeps a name, this one is gone like any other.
+    if topology::pooler() != tenancy_sqlx::Pooler::Transaction {
+        assert_ne!(
+            world.backend().await,
+            before,
+            "an unclean session is used again"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,22 +1,22 @@
 //! A wire tap between the door and the server, which counts and can speak for the client.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{self, Arc};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// Carries one connection at a time.
+/// Carries connections; what is said in the client's place goes to any one that is open.
 pub(crate) struct Tap {
     pub(crate) options: PgConnectOptions,
     turns: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
-    said: Arc<Mutex<Vec<u8>>>,
+    said: Arc<sync::Mutex<Vec<u8>>>,
     inject: mpsc::Sender<(&'static str, oneshot::Sender<()>)>,
 }
 
@@ -24,7 +24,8 @@ impl Tap {
     pub(crate) async fn new(behind: &PgConnectOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (inject, mut injections) = mpsc::channel(1);
+        let (inject, injections) = mpsc::channel(1);
+        let injections = Arc::new(Mutex::new(injections));
         let turns = Arc::new(AtomicU64::new(0));
         let bytes = Arc::new(AtomicU64::new(0));
         let said = Arc::default();
@@ -47,7 +48,11 @@ impl Tap {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 let server = dial(&behind).await;
-                carry(client, server, &turns, &bytes, &said, &mut injections).await;
+                let (turns, bytes) = (Arc::clone(&turns), Arc::clone(&bytes));
+                let (said, injections) = (Arc::clone(&said), Arc::clone(&injections));
+                tokio::spawn(async move {
+                    carry(client, server, &turns, &bytes, &said, &injections).await;
+                });
             }
         });
         tap
@@ -94,8 +99,8 @@ async fn carry(
     mut server: Box<dyn Stream>,
     turns: &AtomicU64,
     bytes: &AtomicU64,
-    told: &Mutex<Vec<u8>>,
-    injections: &mut mpsc::Receiver<(&'static str, oneshot::Sender<()>)>,
+    told: &sync::Mutex<Vec<u8>>,
+    injections: &Mutex<mpsc::Receiver<(&'static str, oneshot::Sender<()>)>>,
 ) {
     client.set_nodelay(true).unwrap();
     let mut said = vec![0; 65536];
@@ -122,7 +127,7 @@ async fn carry(
                     return;
                 }
             }
-            Some((sql, done)) = injections.recv() => {
+            Some((sql, done)) = async { injections.lock().await.recv().await } => {
                 let length = u32::try_from(sql.len() + 5).unwrap();
                 let mut message = vec![b'Q'];
                 message.extend(length.to_be_bytes());

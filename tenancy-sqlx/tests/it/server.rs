@@ -9,6 +9,8 @@ use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
 use tenancy_sqlx::testing::TestDatabase;
 use tenancy_sqlx::{Database, PoolSettings, TenantDb, TenantRole};
 
+use crate::topology;
+
 pub(crate) const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 /// Rows that every tenant has from the start, with the same ids.
@@ -18,6 +20,9 @@ pub(crate) const SEEDED: i64 = 5;
 pub(crate) struct World {
     pub(crate) admin: PgConnectOptions,
     pub(crate) app: PgConnectOptions,
+    /// The same without anything in between.
+    #[allow(dead_code, reason = "only tests of what is in between go past it")]
+    pub(crate) direct: PgConnectOptions,
     pub(crate) login: String,
     tenants: Vec<Arc<Tenant>>,
     _database: TestDatabase,
@@ -26,7 +31,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let database = TestDatabase::new().await;
-        let app = database.app_options();
+        let app = topology::through(database.app_options());
         let login = app.get_username().to_owned();
         let mut connection = database.superuser().await;
         for schema in TENANTS {
@@ -47,6 +52,7 @@ impl World {
         };
         Self {
             app,
+            direct: database.app_options(),
             admin: database.superuser_options().disable_statement_logging(),
             login,
             tenants: TENANTS.into_iter().map(tenant).collect(),
@@ -85,7 +91,7 @@ impl World {
     }
 
     pub(crate) async fn database(&self, connections: u32) -> Database {
-        let settings = PoolSettings::default().max_connections(connections);
+        let settings = settings().max_connections(connections);
         Database::connect(self.app.clone(), settings).await.unwrap()
     }
 
@@ -98,7 +104,9 @@ impl World {
             .connect_with(self.app.clone())
             .await
             .unwrap();
-        let database = Database::from_pool(pool.clone()).await.unwrap();
+        let database = Database::from_pool_behind(pool.clone(), topology::pooler())
+            .await
+            .unwrap();
         (pool, database)
     }
 
@@ -155,6 +163,11 @@ impl World {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// What every pool of the tests is told.
+pub(crate) fn settings() -> PoolSettings {
+    PoolSettings::default().pooler(topology::pooler())
 }
 
 pub(crate) async fn run(connection: &mut PgConnection, sql: String) {

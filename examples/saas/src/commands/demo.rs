@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tenancy_core::{Domain, Slug};
 use tenancy_sqlx::embedded::EmbeddedPg;
-use tenancy_sqlx::{NewTenant, Selection};
+use tenancy_sqlx::{NewTenant, Pooler, Selection};
 
 use super::installation::{self, Installation, Purpose};
 use super::serve::{self, Running};
@@ -31,6 +31,7 @@ pub(crate) async fn run(
     // The demo brings its own database, whatever the environment names.
     settings.database = None;
     settings.database_direct = None;
+    settings.pooler = Pooler::None;
     settings.single_tenant = None;
     let listener = serve::bind(&settings).await?;
     if reset == Reset::Now || (reset == Reset::Ask && agreed(data_dir)?) {

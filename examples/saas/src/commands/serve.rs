@@ -81,7 +81,9 @@ impl Running {
     ) -> Result<Self, Failure> {
         let listener = metrics::bind(settings.metrics_listen).await?;
         installation.fleet.prepare().await?;
-        let mut pool = PoolSettings::default().max_connections(settings.pool_size);
+        let mut pool = PoolSettings::default()
+            .pooler(settings.pooler)
+            .max_connections(settings.pool_size);
         if settings.single_tenant.is_some() {
             // There is nobody to keep connections for.
             pool = pool.reserved_connections(0);

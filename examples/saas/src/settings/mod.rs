@@ -15,8 +15,8 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 use tenancy_core::{Domain, Prefix, SchemaName, TrustedProxies};
-use tenancy_sqlx::Isolation;
 use tenancy_sqlx::doctor::Code;
+use tenancy_sqlx::{Isolation, Pooler};
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::metrics::MetricsListen;
@@ -28,6 +28,8 @@ use self::source::Sources;
 pub(crate) struct Settings {
     pub(crate) database: Option<PgConnectOptions>,
     pub(crate) database_direct: Option<PgConnectOptions>,
+    /// What the application's connections go through.
+    pub(crate) pooler: Pooler,
     pub(crate) pool_size: u32,
     pub(crate) redis: Option<ServiceUrl>,
     pub(crate) elasticsearch: Option<ServiceUrl>,
@@ -100,6 +102,7 @@ impl Settings {
         let settings = Self {
             database: seeds::database(&mut reader),
             database_direct: reader.database("DATABASE_DIRECT_URL"),
+            pooler: reader.parsed("DATABASE_POOLER", Pooler::None),
             pool_size: reader.pool_size(),
             redis: seeds::redis(&mut reader),
             elasticsearch: seeds::elasticsearch(&mut reader),
@@ -126,6 +129,14 @@ impl Settings {
             reader.faults.push(
                 "DATABASE_DIRECT_URL without DATABASE_URL: set both, or DATABASE_URL alone".into(),
             );
+        }
+        let is_direct = settings.pooler == Pooler::None || settings.database_direct.is_some();
+        if !is_direct && sources.get("DATABASE_DIRECT_URL").is_none() {
+            reader.faults.push(format!(
+                "DATABASE_POOLER={} needs DATABASE_DIRECT_URL beside DATABASE_URL: a pooler \
+                 carries neither migrations nor news of changes",
+                settings.pooler
+            ));
         }
         if reader.faults.is_empty() {
             Ok(settings)

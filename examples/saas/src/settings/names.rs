@@ -3,9 +3,10 @@
 use super::source::Sources;
 
 /// Every setting, as `.env.example` and the reference list them.
-pub(super) const SETTINGS: [&str; 19] = [
+pub(super) const SETTINGS: [&str; 20] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
+    "DATABASE_POOLER",
     "DATABASE_POOL_SIZE",
     "REDIS_URL",
     "ELASTICSEARCH_URL",

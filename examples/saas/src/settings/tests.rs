@@ -111,6 +111,22 @@ fn a_direct_database_alone_is_refused() {
 }
 
 #[test]
+fn a_pooler_is_known_by_its_name_and_has_a_direct_way_beside_it() {
+    let pooled = ("DATABASE_URL", "postgres://app@pooler.example:6432/app");
+    let direct = ("DATABASE_DIRECT_URL", "postgres://owner@db.example/app");
+    assert_eq!(read(&[pooled]).unwrap().pooler, Pooler::None);
+    let settings = read(&[pooled, direct, ("DATABASE_POOLER", "transaction")]).unwrap();
+    assert_eq!(settings.pooler, Pooler::Transaction);
+    let error = faults(&[pooled, ("DATABASE_POOLER", "transaction-with-statements")]);
+    assert!(error.contains("needs DATABASE_DIRECT_URL"), "{error}");
+    let error = faults(&[pooled, direct, ("DATABASE_POOLER", "statement")]);
+    assert!(
+        error.contains("use none, transaction or transaction-with-statements"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_database_that_is_only_half_named_is_refused() {
     for (part, value) in [("DB_HOST", "db.example"), ("DATABASE_USER", "me")] {
         let error = faults(&[(part, value)]);

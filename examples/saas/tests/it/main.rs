@@ -14,5 +14,6 @@ mod isolation;
 mod lifecycle;
 mod metrics;
 mod pages;
+mod pooler;
 mod settings;
 mod statements;
