@@ -28,8 +28,6 @@ pub(crate) struct Guard {
     /// `None` only while the guard is being dropped.
     connection: Option<Link>,
     state: State,
-    /// Whether it was the connection that failed, not the statement.
-    lost: bool,
     /// Whether something may be left in the session.
     soiled: bool,
     forget_statements: bool,
@@ -44,6 +42,8 @@ enum State {
     Clean,
     Unclean,
     Broken,
+    /// Broken because the connection itself failed, not a statement.
+    Lost,
 }
 
 impl Guard {
@@ -52,7 +52,6 @@ impl Guard {
         Self {
             connection: Some(connection),
             state: State::Clean,
-            lost: false,
             soiled: false,
             forget_statements: false,
             copying: false,
@@ -93,12 +92,11 @@ impl Guard {
 
     /// Whether it was the connection that failed, not the statement.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost
+        self.state == State::Lost
     }
 
     fn lose(&mut self) {
-        self.state = State::Broken;
-        self.lost = true;
+        self.state = State::Lost;
         if let Some(connection) = &self.connection {
             connection.doubt();
         }
@@ -247,7 +245,9 @@ impl Drop for Guard {
                 self.runtime
                     .spawn(async move { outgoing.recover(forget_statements).await });
             }
-            State::Broken => outgoing.to_pool = sabotaged!("connection.broken-returned"),
+            State::Broken | State::Lost => {
+                outgoing.to_pool = sabotaged!("connection.broken-returned");
+            }
         }
     }
 }
