@@ -25,7 +25,8 @@ pub(crate) struct World {
     pub(crate) direct: PgConnectOptions,
     pub(crate) login: String,
     tenants: Vec<Arc<Tenant>>,
-    _database: TestDatabase,
+    /// `None` for that of another process.
+    _database: Option<TestDatabase>,
 }
 
 impl World {
@@ -45,18 +46,37 @@ impl World {
             );
             run(&mut connection, setup).await;
         }
-        let tenant = |name: &str| {
-            let slug = Slug::parse(name).unwrap();
-            let schema = SchemaName::parse(name).unwrap();
-            Arc::new(Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active))
-        };
         Self {
             app,
             direct: database.app_options(),
             admin: database.superuser_options().disable_statement_logging(),
             login,
-            tenants: TENANTS.into_iter().map(tenant).collect(),
-            _database: database,
+            tenants: TENANTS.map(tenant).to_vec(),
+            _database: Some(database),
+        }
+    }
+
+    /// The way of another process to this world, for [`World::of`].
+    pub(crate) fn address(&self) -> String {
+        let urls = [&self.app, &self.direct, &self.admin];
+        urls.map(|options| options.to_url_lossy().to_string())
+            .join(" ")
+    }
+
+    /// The world of another process.
+    pub(crate) fn of(address: &str) -> Self {
+        let mut urls = address.split(' ').map(|url| {
+            let options: PgConnectOptions = url.parse().unwrap();
+            options.disable_statement_logging()
+        });
+        let [app, direct, admin] = std::array::from_fn(|_| urls.next().unwrap());
+        Self {
+            login: app.get_username().to_owned(),
+            app,
+            direct,
+            admin,
+            tenants: TENANTS.map(tenant).to_vec(),
+            _database: None,
         }
     }
 
@@ -168,6 +188,12 @@ impl World {
 /// What every pool of the tests is told.
 pub(crate) fn settings() -> PoolSettings {
     PoolSettings::default().pooler(topology::pooler())
+}
+
+fn tenant(name: &str) -> Arc<Tenant> {
+    let slug = Slug::parse(name).unwrap();
+    let schema = SchemaName::parse(name).unwrap();
+    Arc::new(Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active))
 }
 
 pub(crate) async fn run(connection: &mut PgConnection, sql: String) {

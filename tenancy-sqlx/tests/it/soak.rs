@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use sqlx::AssertSqlSafe;
 use tenancy_sqlx::{Database, Error, ErrorKind, Read, Scope, TenantDb, TenantSql, tenant_sql};
+use tokio::process::Command;
 
 use crate::cancel::polls;
 use crate::server::{Lots, TENANTS, World};
@@ -101,7 +103,8 @@ pub(crate) async fn soak(world: &World, databases: &[Database], plan: Plan, what
         let database = databases[number % databases.len()].clone();
         let tenants = TENANTS.map(|name| (name, world.tenant(&database, name)));
         let lots = Lots::new(plan.seed * 1_000 + worker);
-        let first = 1_000 + i64::try_from(worker).unwrap() * 100_000_000;
+        let apart = i64::try_from(plan.seed * 1_000 + worker).unwrap();
+        let first = 1_000 + apart * 100_000_000;
         workers.spawn(work(tenants, lots, first, plan.operations / plan.at_once));
     }
     let killer = async {
@@ -301,4 +304,36 @@ async fn no_row_is_anothers_and_no_acknowledged_write_is_lost() {
     let world = World::new().await;
     let databases = [world.database(4).await, world.database(4).await];
     soak(&world, &databases, Plan::of(11), crate::topology::NAME).await;
+}
+
+/// Where another process finds the world of this test.
+const WORLD: &str = "TENANCY_TEST_SOAK_WORLD";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_see_no_row_of_another_tenant_and_lose_no_write() {
+    let what = format!("{} in two processes", crate::topology::NAME);
+    if let Ok(address) = std::env::var(WORLD) {
+        let world = World::of(&address);
+        let mut plan = Plan::of(13);
+        // The first process ends the connections of both.
+        plan.kill_every = 0;
+        soak(&world, &[world.database(4).await], plan, &what).await;
+        return;
+    }
+    let world = World::new().await;
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "--quiet"])
+        .arg("soak::two_processes_see_no_row_of_another_tenant_and_lose_no_write")
+        .env(WORLD, world.address())
+        .kill_on_drop(true)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    soak(&world, &[world.database(4).await], Plan::of(12), &what).await;
+    let other = other.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(other.status.success(), "{said}");
+    let figures = said.lines().find(|line| line.starts_with("soak "));
+    eprintln!("{}", figures.expect("the other process says what it saw"));
 }
