@@ -17,6 +17,7 @@ mod hostile;
 mod leak;
 mod login;
 mod memory;
+mod nesting;
 mod oracle;
 mod poison;
 mod polls;
