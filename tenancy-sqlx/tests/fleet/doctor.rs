@@ -350,15 +350,21 @@ async fn a_path_that_another_client_left_is_critical() {
 }
 
 #[tokio::test]
-async fn an_owner_behind_a_pooler_is_found() {
+async fn an_owner_behind_a_pooler_is_refused_or_found_when_it_comes_later() {
     let patient = Patient::new().await;
     let pooler = Pooler::start(&patient.database.owner_options(), Mode::Transaction);
-    let name = patient.app.get_username().to_owned();
-    let migrations = patient.fleet.migrations().clone();
-    let fleet = tenancy_sqlx::Fleet::connect(pooler.options.clone(), Some(name), migrations)
-        .await
-        .unwrap()
-        .application(patient.app.clone());
+    let connect = || {
+        let name = patient.app.get_username().to_owned();
+        let migrations = patient.fleet.migrations().clone();
+        tenancy_sqlx::Fleet::connect(pooler.options.clone(), Some(name), migrations)
+    };
+    let error = connect().await.unwrap_err();
+    assert_eq!(error.kind(), tenancy_sqlx::ErrorKind::Configuration);
+    assert!(error.to_string().contains("transaction pooler"), "{error}");
+
+    pooler.becomes(Mode::Session);
+    let fleet = connect().await.unwrap().application(patient.app.clone());
+    pooler.becomes(Mode::Transaction);
     let diagnosis = fleet.doctor().examine().await.unwrap();
     let found = BTreeSet::from([(Code::DirectConnectionPooled, "owner".to_owned())]);
     assert_eq!(names(&diagnosis), found, "{diagnosis}");
@@ -376,9 +382,9 @@ async fn many_tenants_cost_as_many_questions_as_two_and_one_mistake_is_listed_br
             .await
             .unwrap()
             .application(app.options());
-        let opened = owner.connections();
+        let (opened, asked) = (owner.connections(), owner.statements());
         let diagnosis = fleet.doctor().examine().await.unwrap();
-        let statements = app.statements() + owner.statements();
+        let statements = app.statements() + owner.statements() - asked;
         (
             statements,
             app.connections() + owner.connections() - opened,

@@ -26,7 +26,7 @@ pub(crate) struct Pooler {
 
 struct State {
     server: PgConnectOptions,
-    mode: Mode,
+    mode: std::sync::Mutex<Mode>,
     idle: Mutex<Vec<Server>>,
     /// What a server says to a client that it lets in; every one says the same.
     greeting: Mutex<Vec<u8>>,
@@ -38,7 +38,7 @@ impl Pooler {
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
         let state = Arc::new(State {
             server: server.clone(),
-            mode,
+            mode: std::sync::Mutex::new(mode),
             idle: Mutex::default(),
             greeting: Mutex::default(),
         });
@@ -62,9 +62,20 @@ impl Pooler {
         }
     }
 
+    /// From now on new clients keep their connections for as long as this.
+    pub(crate) fn becomes(&self, mode: Mode) {
+        *self.state.mode.lock().unwrap() = mode;
+    }
+
     /// Lets go of the server's connections, so that the next client gets a new one.
     pub(crate) async fn reconnect(&self) {
         self.state.idle.lock().await.clear();
+    }
+}
+
+impl State {
+    fn mode(&self) -> Mode {
+        *self.mode.lock().unwrap()
     }
 }
 
@@ -80,7 +91,7 @@ async fn serve(mut client: UnixStream, state: &State) -> std::io::Result<()> {
         *state.greeting.lock().await = greeting;
         held = Some(server);
     }
-    if state.mode == Mode::Transaction {
+    if state.mode() == Mode::Transaction {
         state.idle.lock().await.extend(held.take());
     }
     while let Ok(kind) = client.read_u8().await {
@@ -95,7 +106,7 @@ async fn serve(mut client: UnixStream, state: &State) -> std::io::Result<()> {
         server.write_all(&said).await?;
         if matches!(kind, b'Q' | b'S') {
             let is_idle = answer(server, &mut client).await?;
-            if is_idle && state.mode == Mode::Transaction {
+            if is_idle && state.mode() == Mode::Transaction {
                 state.idle.lock().await.extend(held.take());
             }
         }

@@ -147,8 +147,9 @@ async fn nothing_that_a_tenants_function_leaves_reaches_the_next_user() {
     const CALL: &TenantSql<Write> = tenant_sql!("SELECT tenant.garbage()::text");
     let world = World::new().await;
     let grant = format!(
-        "GRANT TEMP ON DATABASE {} TO {login}; CREATE ROLE {login}_third; GRANT {login}_third TO {login}",
-        world.admin.get_database().unwrap(),
+        "GRANT TEMP ON DATABASE {other} TO {login}; CREATE ROLE {other}_other;
+         GRANT {other}_other TO {login}",
+        other = world.admin.get_database().unwrap(),
         login = world.login
     );
     world.run_as_admin(grant).await;
@@ -156,7 +157,10 @@ async fn nothing_that_a_tenants_function_leaves_reaches_the_next_user() {
     let db = world.tenant(&database, "acme");
     let clean = probe(&database).await;
     for (what, body) in GARBAGE {
-        let body = body.replace("postgres_is_not_granted", &format!("{}_third", world.login));
+        let body = body.replace(
+            "postgres_is_not_granted",
+            &format!("{}_other", world.admin.get_database().unwrap()),
+        );
         let function = format!(
             "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
              AS $body$ BEGIN {body} END $body$;
