@@ -35,7 +35,7 @@ impl Reset {
                 statements.push('\'');
             }
         }
-        if !pooler.keeps_names() && !sabotaged!("pooler.names-stay") {
+        if !pooler.keeps_names() {
             // Of describing a statement, which names it whatever it is asked to.
             statements.push_str("; DEALLOCATE ALL");
         }
