@@ -1,6 +1,7 @@
 //! The application's connections: made here, verified here, and reachable from nowhere else.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{ConnectOptions, Connection};
@@ -237,11 +238,13 @@ impl Database {
     /// [`ErrorKind::Unavailable`] when the server does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
         let mut guard = self.checkout(None).await?;
-        sqlx::raw_sql("SELECT 1")
-            .execute(guard.begin_work())
-            .await?;
-        guard.finished();
-        Ok(())
+        let mut answer = ask(&mut guard).await;
+        if guard.is_lost() {
+            drop(guard);
+            guard = self.checkout(None).await?;
+            answer = ask(&mut guard).await;
+        }
+        Ok(answer?)
     }
 
     /// What the pool has and has counted; `None` for a pool that the application brought.
@@ -304,12 +307,28 @@ impl Database {
                 };
             }
         };
+        // Each turn closes a connection that was cut off, so there are few; each may take a while.
+        let deadline = Instant::now() + pool.patience();
         loop {
             let held = pool.acquire(tenant.map(TenantContext::id)).await?;
             let mut guard = Guard::new(Link::Ours(held), reset());
             if guard.is_alive().await {
                 return Ok(guard);
             }
+            if Instant::now() > deadline {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "every connection that rested was cut off: the server does not answer",
+                ));
+            }
+        }
+    }
+
+    /// How long to wait for a connection, or for the right to one.
+    pub(crate) fn patience(&self) -> Duration {
+        match &self.pool {
+            Source::Ours(pool) => pool.patience(),
+            Source::Given(pool) => pool.options().get_acquire_timeout(),
         }
     }
 
@@ -338,6 +357,15 @@ impl Shared {
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
         }
     }
+}
+
+/// Asks the server for an answer.
+async fn ask(guard: &mut Guard) -> Result<(), sqlx::Error> {
+    let asked = sqlx::raw_sql("SELECT 1").execute(guard.begin_work()).await;
+    if asked.as_ref().err().is_none_or(|error| guard.failed(error)) {
+        guard.finished();
+    }
+    asked.map(drop)
 }
 
 /// Says what to do when a pool that was brought has no connection.

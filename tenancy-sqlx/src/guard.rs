@@ -15,6 +15,9 @@ use crate::session::{Cleaning, Reset};
 /// How long an abandoned connection may take to come back to its senses.
 const RECOVERY_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long a connection that rested may take for a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
 /// How many answers of abandoned statements may be errors before a connection is given up.
 const RECOVERY_ATTEMPTS: usize = 4;
 
@@ -77,17 +80,20 @@ impl Guard {
         if !self.connection.as_ref().is_some_and(Link::is_doubtful) {
             return true;
         }
-        match self.begin_work().ping().await {
-            Ok(()) => {
+        match tokio::time::timeout(SIGN_OF_LIFE, self.begin_work().ping()).await {
+            Ok(Ok(())) => {
                 self.finished();
-                true
+                return true;
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::debug!(target: "tenancy.sql", %error, "a connection was cut off at rest");
-                self.lose();
-                false
+            }
+            Err(_) => {
+                tracing::debug!(target: "tenancy.sql", "a connection gives no sign of life");
             }
         }
+        self.lose();
+        false
     }
 
     /// Whether it was the connection that failed, not the statement.
@@ -117,7 +123,7 @@ impl Guard {
     /// it is closed where others share the session: some poolers would give them what is still to
     /// come.
     pub(crate) fn begin_copy(&mut self) -> &mut PgConnection {
-        self.copying = self.reset.is_shared() && !sabotaged!("pooler.copy-recovered");
+        self.copying = self.reset.is_shared();
         self.begin_work()
     }
 
@@ -197,7 +203,7 @@ impl Guard {
                 .with_source(error))
             }
             Err(_) => {
-                self.broken();
+                self.lose();
                 Err(Error::new(
                     ErrorKind::Timeout,
                     "the connection does not answer and is closed: the server rolls back",
@@ -283,6 +289,7 @@ impl Outgoing {
                 tracing::warn!(target: "tenancy.sql", %error, "an abandoned connection is closed");
             }
             Err(_) => {
+                link.doubt();
                 tracing::warn!(
                     target: "tenancy.sql",
                     deadline = ?RECOVERY_DEADLINE,

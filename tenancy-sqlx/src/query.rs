@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgStatement, Postgres};
-use sqlx::{Arguments, Decode, Encode, Executor, FromRow, Row, SqlStr, Type};
+use sqlx::{
+    Arguments, AssertSqlSafe, Decode, Encode, Executor, FromRow, Row, SqlSafeStr, SqlStr, Type,
+};
 use tenancy_core::sabotaged;
 use tokio::sync::mpsc;
 
@@ -413,6 +416,7 @@ pub(crate) async fn single<R>(
                 guard.finished();
                 drop(guard);
                 source.database.renew_texts();
+                prepared.sql = anew(&prepared.sql);
                 prepared.named = false;
                 return enclosed(source, prepared, run).await;
             }
@@ -437,6 +441,13 @@ pub(crate) async fn single<R>(
             Err(error.into())
         }
     }
+}
+
+/// The same under a text of its own, which no connection has prepared.
+fn anew(sql: &SqlStr) -> SqlStr {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let number = LAST.fetch_add(1, Ordering::Relaxed);
+    AssertSqlSafe(format!("{}\n/* anew {number} */", sql.as_str())).into_sql_str()
 }
 
 /// Runs a statement in a transaction of its own; what only reads is asked once more when the

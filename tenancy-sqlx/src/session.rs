@@ -107,12 +107,7 @@ impl<'r> Cleaning<'r> {
         );
         if self.reset.is_shared() {
             // Closing this end would leave the session to the next client as it is.
-            let end = if sabotaged!("pooler.session-kept") {
-                ", 'true'"
-            } else {
-                END_UNLESS_AS_NEW
-            };
-            message.push_str(end);
+            message.push_str(END_UNLESS_AS_NEW);
         }
         message
     }

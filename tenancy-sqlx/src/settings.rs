@@ -106,6 +106,14 @@ impl PoolSettings {
         self
     }
 
+    /// Sets how long a connection may rest before it is asked for a sign of life, which is one more
+    /// round trip and takes a second at most. Half a minute by default.
+    #[must_use]
+    pub fn trusted_for(mut self, rest: Duration) -> Self {
+        self.trust = rest;
+        self
+    }
+
     /// Sets after how many distinct tenants a connection is closed and another opened; one is the
     /// least.
     ///
@@ -141,10 +149,10 @@ impl PoolSettings {
     }
 
     /// Sets how many requests of one tenant wait for a connection before the next is refused as
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy).
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy); one is the least.
     #[must_use]
     pub fn waiting_per_tenant(mut self, requests: usize) -> Self {
-        self.waiting_per_tenant = requests;
+        self.waiting_per_tenant = requests.max(1);
         self
     }
 

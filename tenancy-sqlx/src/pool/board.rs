@@ -232,20 +232,22 @@ impl<C, W> Board<C, W> {
     }
 
     /// A connection comes back in order. It is given out again when it has served enough tenants,
-    /// to be closed.
+    /// to be closed; not while it is doubtful that another can be opened in its place.
     pub(super) fn put_back(
         &mut self,
         place: usize,
         tenant: Option<TenantId>,
         connection: C,
         now: Instant,
+        replaceable: bool,
     ) -> Option<C> {
         self.free(tenant);
+        let replaceable = replaceable && !self.places.iter().any(Place::is_opening);
         let due = self
             .last_retired
             .is_none_or(|last| now.saturating_duration_since(last) >= self.rules.interval);
         let old = self.places[place].touched.len() >= self.rules.tenants;
-        if old && due && !self.closed && !sabotaged!("pool.never-retires") {
+        if old && due && replaceable && !self.closed && !sabotaged!("pool.never-retires") {
             self.last_retired = Some(now);
             self.empty(place);
             return Some(connection);
@@ -338,7 +340,7 @@ impl<C, W> Board<C, W> {
         };
         let home = homes(tenant, self.places.len())
             .into_iter()
-            .find(|home| self.places[*home].is_idle());
+            .find(|home| self.places[*home].is_idle() && !sabotaged!("pool.no-home"));
         home.or_else(|| {
             self.places.iter().position(|place| {
                 place.is_idle()

@@ -75,8 +75,9 @@ impl Held {
             self.end(connection);
             return;
         }
+        let replaceable = self.pool.refusal().is_none();
         let mut board = self.pool.board();
-        let retired = board.put_back(self.place, self.tenant, connection, now);
+        let retired = board.put_back(self.place, self.tenant, connection, now, replaceable);
         let closed = board.is_closed();
         self.pool.settle(board);
         if let Some(retired) = retired {

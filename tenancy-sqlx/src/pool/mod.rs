@@ -36,6 +36,9 @@ pub use metrics::PoolMetrics;
 /// How long somebody waits for a connection of the tenant's own before any will do.
 const PATIENCE: Duration = Duration::from_millis(5);
 
+/// How long it takes until somebody who waits has another look.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// How long a connection is given to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -49,11 +52,19 @@ struct Inner {
     settings: PoolSettings,
     counters: Counters,
     /// Why the last new connection was refused.
-    refusal: Mutex<Option<(ErrorKind, String)>>,
+    refusal: Mutex<Option<Refusal>>,
     /// Connections that rested since before this may have been cut off.
     doubted: Mutex<Option<Instant>>,
     /// Told whenever a place becomes empty.
     emptied: Notify,
+}
+
+/// Why and when the server refused a connection.
+#[derive(Debug, Clone)]
+struct Refusal {
+    kind: ErrorKind,
+    message: String,
+    at: Instant,
 }
 
 /// Gives somebody a connection, or the reason why there is none.
@@ -113,9 +124,11 @@ impl Pool {
         let deadline = started + pool.settings.acquire_timeout;
         let patience = deadline.min(started + PATIENCE);
         let mut answer = timeout_at(patience.into(), &mut hand).await;
-        if answer.is_err() {
+        while answer.is_err() && Instant::now() < deadline {
+            // Whoever was to open a connection may have gone, with its runtime for one.
             pool.roam(ticket);
-            answer = timeout_at(deadline.into(), &mut hand).await;
+            let look = deadline.min(Instant::now() + LOOK);
+            answer = timeout_at(look.into(), &mut hand).await;
         }
         match answer {
             Ok(Ok(Ok(held))) => {
@@ -144,6 +157,11 @@ impl Pool {
             }
             emptied.await;
         }
+    }
+
+    /// How long somebody waits for a connection.
+    pub(crate) fn patience(&self) -> Duration {
+        self.0.settings.acquire_timeout
     }
 
     pub(crate) fn metrics(&self) -> PoolMetrics {
@@ -229,18 +247,26 @@ impl Inner {
     }
 
     fn refused(&self, why: Option<&Error>) {
-        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) =
-            why.map(|error| (error.kind(), error.to_string()));
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why.map(|error| Refusal {
+            kind: error.kind(),
+            message: error.to_string(),
+            at: Instant::now(),
+        });
+    }
+
+    /// Why the last attempt to connect failed, if it did.
+    fn refusal(&self) -> Option<Refusal> {
+        let refusal = self.refusal.lock();
+        refusal.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn too_late(&self, tenant: Option<TenantId>) -> Error {
         self.counters.timed_out();
-        if let Some((kind, refusal)) = &*self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
-        {
-            return Error::new(*kind, refusal.clone());
-        }
         if self.board().is_held_back(tenant) {
             return busy("its requests keep its share of the connections for too long");
+        }
+        if let Some(refusal) = self.refusal() {
+            return Error::new(refusal.kind, refusal.message);
         }
         Error::new(
             ErrorKind::Unavailable,

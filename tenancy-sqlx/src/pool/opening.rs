@@ -14,6 +14,12 @@ use crate::login;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How soon after a refusal the server is asked again.
+const SOONEST: Duration = Duration::from_millis(100);
+
+/// The least time that connecting may take, however impatient the requests are.
+const CONNECTING: Duration = Duration::from_secs(5);
+
 /// Opens a connection for `place`, which the board has marked for that.
 ///
 /// It goes on when whoever wanted it has left: aborted requests cannot make the pool connect
@@ -40,6 +46,10 @@ struct Opening {
 impl Opening {
     async fn run(mut self) {
         let mut pause = FIRST_PAUSE;
+        // A server that has just refused is not asked as often as there are requests.
+        if let Some(refusal) = self.pool.refusal() {
+            tokio::time::sleep(SOONEST.saturating_sub(refusal.at.elapsed())).await;
+        }
         loop {
             let error = match self.connect().await {
                 Ok(connection) => return self.arrived(connection),
@@ -66,7 +76,8 @@ impl Opening {
                 used: now,
             }))
         };
-        match tokio::time::timeout(self.pool.settings.acquire_timeout, connect).await {
+        let limit = self.pool.settings.acquire_timeout.max(CONNECTING);
+        match tokio::time::timeout(limit, connect).await {
             Ok(connected) => connected,
             Err(_) => Err(Error::new(
                 ErrorKind::Unavailable,
@@ -90,12 +101,15 @@ impl Opening {
     /// Whether the server said no for good, and there is no connection that could come free:
     /// then everybody who waits learns it now.
     fn is_hopeless(&self, error: &Error) -> bool {
-        if error.kind() == ErrorKind::Unavailable {
+        if !matches!(
+            error.kind(),
+            ErrorKind::Configuration | ErrorKind::Forbidden
+        ) {
             return false;
         }
         let mut board = self.pool.board();
         let count = board.count();
-        if count.idle + count.busy > 0 {
+        if count.idle + count.busy > 0 || count.opening > 1 {
             return false;
         }
         let waiting = board.give_up();

@@ -88,8 +88,14 @@ impl TenantStore for PgTenantStore {
             reads: true,
             calls: false,
         };
-        // Never closed, so there is always a turn to come.
-        let _turn = self.turns.acquire().await;
+        // Never closed, so there is always a turn to come; when the server does not answer, too late.
+        let turn = tokio::time::timeout(self.database.patience(), self.turns.acquire());
+        let _turn = turn.await.map_err(|_| {
+            crate::Error::new(
+                crate::ErrorKind::Unavailable,
+                "the tenant could not be looked up in time: the server does not answer",
+            )
+        })?;
         let source = Source {
             database: &self.database,
             tenant: None,

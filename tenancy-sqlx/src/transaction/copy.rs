@@ -149,7 +149,7 @@ async fn send(
     match copy.read_from(source).await {
         Ok(_) => Ok(copy.finish().await?),
         Err(error) => match copy.abort(error.to_string()).await {
-            Ok(()) => Err(Failed::Answered(error)),
+            Ok(()) => Err(Failed::Source(error)),
             // It had failed already: the driver reads that, and not the answer that follows.
             Err(error) => Err(Failed::Lost(error)),
         },
@@ -158,6 +158,8 @@ async fn send(
 
 /// How a copy failed.
 enum Failed {
+    /// The caller's own source failed; the connection is in order.
+    Source(sqlx::Error),
     /// Everything that the server said has been read.
     Answered(sqlx::Error),
     /// Something may be on its way still.
@@ -176,6 +178,7 @@ fn end<R>(open: &mut Open, done: Result<R, Failed>) -> Result<R, Fault> {
     }
     match done {
         Ok(done) => open.end(Ok(done)),
+        Err(Failed::Source(error)) => Err(open.abandoned(error)),
         Err(Failed::Answered(error)) => open.end(Err(error)),
         Err(Failed::Lost(error)) => Err(open.lost(error)),
     }

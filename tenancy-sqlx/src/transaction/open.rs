@@ -207,6 +207,14 @@ impl Open {
         fault
     }
 
+    /// Learns that a statement failed for a reason of the caller's own, which says nothing of the
+    /// connection.
+    pub(super) fn abandoned(&mut self, error: sqlx::Error) -> Fault {
+        self.health = Health::Failed;
+        self.repeatable = false;
+        Fault::Driver(error)
+    }
+
     fn failed(&mut self, error: sqlx::Error) -> Fault {
         self.health = Health::Failed;
         if let Some(guard) = &mut self.guard {
@@ -242,6 +250,8 @@ impl Open {
     }
 
     async fn open(&mut self) -> Result<(), Fault> {
+        // Dropped while it waits for a connection, the first statement would be missing.
+        self.health = Health::CutOff;
         match self.source().checkout().await {
             Ok(guard) => self.guard = Some(guard),
             Err(error) => {
@@ -379,7 +389,11 @@ impl Open {
             None if self.soils_for_others() => {
                 let reset = Arc::clone(self.database.reset());
                 let cleaning = Cleaning::new(&reset);
-                let message = format!("{PROVE_AND_COMMIT}; {}", cleaning.statements());
+                // What is checked at the end is checked before it, while the session is still this one's.
+                let message = format!(
+                    "SET CONSTRAINTS ALL IMMEDIATE; {PROVE_AND_COMMIT}; {}",
+                    cleaning.statements()
+                );
                 self.finish_clean(message, &cleaning, PROVED_AND_COMMITTED)
                     .await
             }
@@ -499,7 +513,7 @@ impl Open {
 }
 
 /// How many statements of a commit have ended when it has taken effect.
-const PROVED_AND_COMMITTED: usize = 2;
+const PROVED_AND_COMMITTED: usize = 3;
 
 /// How many statements of a rollback have ended when it has taken effect.
 const ROLLED_BACK: usize = 1;

@@ -359,7 +359,7 @@ async fn an_owner_behind_a_pooler_is_refused_or_found_when_it_comes_later() {
         tenancy_sqlx::Fleet::connect(pooler.options.clone(), Some(name), migrations)
     };
     let error = connect().await.unwrap_err();
-    assert_eq!(error.kind(), tenancy_sqlx::ErrorKind::Configuration);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("transaction pooler"), "{error}");
 
     pooler.becomes(Mode::Session);

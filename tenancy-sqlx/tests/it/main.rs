@@ -35,4 +35,5 @@ mod stale;
 mod statements;
 mod storm;
 mod topology;
+mod wall;
 mod wire;

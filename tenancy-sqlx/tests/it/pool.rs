@@ -6,10 +6,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tenancy_core::{IntoProblem, ProblemCode};
-use tenancy_sqlx::{Database, ErrorKind, PoolSettings, TenantDb, TenantTx};
+use tenancy_sqlx::{CopyTable, Database, ErrorKind, PoolSettings, Scope, TenantDb, TenantTx};
 
 use crate::server::{TENANTS, World};
 use crate::statements::*;
+use crate::wall::Wall;
 
 async fn connect(world: &World, settings: PoolSettings) -> Database {
     let database = Database::connect(world.app.clone(), settings);
@@ -233,4 +234,103 @@ async fn connections_that_are_old_or_rest_for_long_are_closed() {
         assert!(Instant::now() < deadline, "{:?}", database.metrics());
     }
     db.query(TITLES).fetch_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_answers_no_more_costs_a_second_and_not_for_ever() {
+    let world = World::new().await;
+    let wall = Wall::new(&world.app).await;
+    let settings = few(1).trusted_for(Duration::ZERO);
+    let settings = settings.acquire_timeout(Duration::from_secs(20));
+    let database = Database::connect(wall.options.clone(), settings)
+        .await
+        .unwrap();
+    let db = world.tenant(&database, "acme");
+    db.query(TITLES).fetch_all().await.unwrap();
+    wall.swallow();
+    let asked = tokio::time::timeout(Duration::from_secs(30), db.query(TITLES).fetch_all());
+    asked.await.expect("it waits for ever").unwrap();
+    assert_eq!(database.metrics().unwrap().opened, 2);
+}
+
+#[tokio::test]
+async fn a_good_connection_is_kept_while_no_other_can_be_opened() {
+    let world = World::new().await;
+    let settings = few(2)
+        .tenants_per_connection(1)
+        .retirement_interval(Duration::ZERO)
+        .reserved_connections(0);
+    let database = connect(&world, settings).await;
+    let db = world.tenant(&database, "acme");
+    let tx = db.begin().await.unwrap();
+    world
+        .run_as_admin(format!(
+            "ALTER ROLE {} IN DATABASE {} SET search_path = public",
+            world.login,
+            world.admin.get_database().unwrap()
+        ))
+        .await;
+    let refused = db.query(TITLES).fetch_all().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Configuration, "{refused}");
+    tx.rollback().await.unwrap();
+    for _ in 0..5 {
+        for name in TENANTS {
+            let db = world.tenant(&database, name);
+            db.query(TITLES).fetch_all().await.unwrap();
+        }
+    }
+    assert_eq!(database.metrics().unwrap().retired, 0);
+}
+
+#[tokio::test]
+async fn a_first_statement_that_was_given_up_is_not_left_out_of_what_is_committed() {
+    let world = World::new().await;
+    let patient = few(1).acquire_timeout(Duration::from_secs(20));
+    let database = connect(&world, patient).await;
+    let db = world.tenant(&database, "acme");
+    for second in [true, false] {
+        let held = db.begin().await.unwrap();
+        let mut tx = db.begin_scoped(Scope::Path).await.unwrap();
+        let mut first = Box::pin(sqlx::query("DELETE FROM blogs WHERE id = 1").execute(&mut tx));
+        assert!(waits(&mut first).await);
+        drop(first);
+        held.rollback().await.unwrap();
+        if second {
+            let second = sqlx::query("DELETE FROM blogs WHERE id = 2").execute(&mut tx);
+            second.await.unwrap_err();
+        }
+        let error = tx.commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TransactionAborted, "{error}");
+    }
+    assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 5);
+}
+
+/// A source of lines that cannot be read.
+struct Unreadable;
+
+impl tokio::io::AsyncRead for Unreadable {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Err(std::io::Error::other("the file is bad")))
+    }
+}
+
+#[tokio::test]
+async fn a_copy_whose_source_fails_costs_its_savepoint_and_no_connection() {
+    let world = World::new().await;
+    let database = connect(&world, few(1)).await;
+    let db = world.tenant(&database, "acme");
+    let mut tx = db.begin().await.unwrap();
+    let mut savepoint = tx.begin().await.unwrap();
+    let blogs = CopyTable::csv("blogs", &["id", "title"]);
+    savepoint.copy_in(blogs, Unreadable).await.unwrap_err();
+    savepoint.rollback().await.unwrap();
+    tx.execute(INSERT).bind(9_i64).bind("kept").await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(db.query_scalar::<i64>(COUNT).fetch_one().await.unwrap(), 6);
+    let metrics = database.metrics().unwrap();
+    assert_eq!((metrics.opened, metrics.closed_unclean), (1, 0));
 }

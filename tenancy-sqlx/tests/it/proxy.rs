@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Carries connections; what is said in the client's place goes to any one that is open.
@@ -79,7 +79,7 @@ impl Tap {
     }
 }
 
-async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {
+pub(crate) async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {
     let port = behind.get_port();
     let folder = behind.get_socket().cloned().or_else(|| {
         let host = behind.get_host();
