@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::guard::Guard;
 use crate::link::Link;
 use crate::login;
-use crate::pool::{Pool, PoolMetrics};
+use crate::pool::{Pool, PoolMetrics, none_free};
 use crate::pooler::{self, Pooler};
 use crate::session::Reset;
 use crate::settings::PoolSettings;
@@ -362,21 +362,14 @@ impl Shared {
 /// Asks the server for an answer.
 async fn ask(guard: &mut Guard) -> Result<(), sqlx::Error> {
     let asked = sqlx::raw_sql("SELECT 1").execute(guard.begin_work()).await;
-    if asked.as_ref().err().is_none_or(|error| guard.failed(error)) {
-        guard.finished();
-    }
+    guard.ended(&asked);
     asked.map(drop)
 }
 
 /// Says what to do when a pool that was brought has no connection.
 fn too_late(error: sqlx::Error) -> Error {
     match error {
-        sqlx::Error::PoolTimedOut => Error::new(
-            ErrorKind::Unavailable,
-            "no connection came free in time: raise max_connections, or look for transactions \
-             that stay open",
-        )
-        .with_source(error),
+        sqlx::Error::PoolTimedOut => none_free().with_source(error),
         error => error.into(),
     }
 }

@@ -164,6 +164,13 @@ impl Guard {
         }
     }
 
+    /// Learns how a message ended that commits by itself.
+    pub(crate) fn ended<R>(&mut self, done: &Result<R, sqlx::Error>) {
+        if done.as_ref().err().is_none_or(|error| self.failed(error)) {
+            self.finished();
+        }
+    }
+
     /// Whether a prepared statement no longer fits its table, and was not forgotten yet.
     pub(crate) fn has_stale_statements(&self) -> bool {
         self.forget_statements

@@ -429,18 +429,8 @@ pub(crate) async fn single<R>(
             result = run(guard.begin_work(), prepared).await;
         }
     }
-    match result {
-        Ok(done) => {
-            guard.finished();
-            Ok(done)
-        }
-        Err(error) => {
-            if guard.failed(&error) {
-                guard.finished();
-            }
-            Err(error.into())
-        }
-    }
+    guard.ended(&result);
+    Ok(result?)
 }
 
 /// The same under a text of its own, which no connection has prepared.
@@ -494,16 +484,9 @@ async fn stream_single<T>(
     if prepared.calls {
         guard.soiled();
     }
-    match pass_on(guard.begin_work(), prepared, map, rows).await {
-        Ok(()) => guard.finished(),
-        Err(error) => {
-            if guard.failed(&error) {
-                guard.finished();
-            }
-            return Err(error.into());
-        }
-    }
-    Ok(())
+    let passed = pass_on(guard.begin_work(), prepared, map, rows).await;
+    guard.ended(&passed);
+    Ok(passed?)
 }
 
 async fn stream_in<T>(

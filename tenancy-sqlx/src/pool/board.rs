@@ -239,15 +239,15 @@ impl<C, W> Board<C, W> {
         tenant: Option<TenantId>,
         connection: C,
         now: Instant,
-        replaceable: bool,
+        replaceable: impl FnOnce() -> bool,
     ) -> Option<C> {
         self.free(tenant);
-        let replaceable = replaceable && !self.places.iter().any(Place::is_opening);
         let due = self
             .last_retired
             .is_none_or(|last| now.saturating_duration_since(last) >= self.rules.interval);
         let old = self.places[place].touched.len() >= self.rules.tenants;
-        if old && due && replaceable && !self.closed && !sabotaged!("pool.never-retires") {
+        let replaceable = || replaceable() && !self.places.iter().any(Place::is_opening);
+        if old && due && !self.closed && replaceable() && !sabotaged!("pool.never-retires") {
             self.last_retired = Some(now);
             self.empty(place);
             return Some(connection);

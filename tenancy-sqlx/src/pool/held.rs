@@ -75,7 +75,7 @@ impl Held {
             self.end(connection);
             return;
         }
-        let replaceable = self.pool.refusal().is_none();
+        let replaceable = || self.pool.refusal().is_none();
         let mut board = self.pool.board();
         let retired = board.put_back(self.place, self.tenant, connection, now, replaceable);
         let closed = board.is_closed();

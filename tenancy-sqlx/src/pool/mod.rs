@@ -268,11 +268,7 @@ impl Inner {
         if let Some(refusal) = self.refusal() {
             return Error::new(refusal.kind, refusal.message);
         }
-        Error::new(
-            ErrorKind::Unavailable,
-            "no connection came free in time: raise max_connections, or look for transactions \
-             that stay open",
-        )
+        none_free()
     }
 }
 
@@ -298,6 +294,15 @@ fn busy(why: &'static str) -> Error {
     Error::new(
         ErrorKind::Busy,
         format!("the tenant is too busy, {why}: try again later"),
+    )
+}
+
+/// What is said when nobody gave a connection back in time.
+pub(crate) fn none_free() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "no connection came free in time: raise max_connections, or look for transactions that \
+         stay open",
     )
 }
 

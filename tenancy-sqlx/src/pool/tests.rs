@@ -60,7 +60,7 @@ fn a_tenant_gets_one_of_its_two_homes_while_one_is_free() {
             grant.tenant,
             grant.connection,
             Instant::now(),
-            true,
+            || true,
         );
     }
 }
@@ -78,7 +78,7 @@ fn a_connection_that_has_met_many_tenants_is_for_its_own_until_patience_ends() {
     for number in 0..=255 {
         let grant = granted(board.ask(Some(tenant(number))));
         if let Some(retired) =
-            board.put_back(grant.place, grant.tenant, grant.connection, now, true)
+            board.put_back(grant.place, grant.tenant, grant.connection, now, || true)
         {
             assert_eq!(board.spare(rules.places), Some(grant.place));
             board.opened(grant.place, retired);
@@ -124,7 +124,7 @@ fn the_first_within_its_share_goes_before_those_beyond() {
     board.wait(Some(greedy), 1);
     board.wait(Some(tenant(2)), 2);
     let [one, _other] = modest;
-    board.put_back(one.place, None, one.connection, Instant::now(), true);
+    board.put_back(one.place, None, one.connection, Instant::now(), || true);
     let (hand, _) = board.dispatch().unwrap();
     assert_eq!(hand, 2);
     assert!(board.dispatch().is_none());
@@ -164,7 +164,7 @@ fn a_connection_is_retired_after_enough_tenants_but_not_all_at_once() {
         let now = start + Duration::from_secs(u64::from(number));
         let grant = granted(board.ask(Some(tenant(number))));
         if board
-            .put_back(grant.place, grant.tenant, grant.connection, now, true)
+            .put_back(grant.place, grant.tenant, grant.connection, now, || true)
             .is_some()
         {
             retired.push(now);
@@ -262,7 +262,7 @@ proptest! {
                 }
                 Step::PutBack(which) if !held.is_empty() => {
                     let grant = held.swap_remove(which % held.len());
-                    board.put_back(grant.place, grant.tenant, grant.connection, Instant::now(), true);
+                    board.put_back(grant.place, grant.tenant, grant.connection, Instant::now(), || true);
                 }
                 Step::Lose(which) if !held.is_empty() => {
                     let grant = held.swap_remove(which % held.len());
@@ -305,7 +305,7 @@ proptest! {
             board.empty(place);
         }
         for grant in held {
-            board.put_back(grant.place, grant.tenant, grant.connection, Instant::now(), true);
+            board.put_back(grant.place, grant.tenant, grant.connection, Instant::now(), || true);
         }
         board.give_up();
         let count = board.count();

@@ -30,9 +30,7 @@ pub async fn spy(database: &Database, sql: &str) -> Result<Vec<Option<String>>, 
     let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
         .fetch_all(guard.begin_work())
         .await;
-    if rows.as_ref().err().is_none_or(|error| guard.failed(error)) {
-        guard.finished();
-    }
+    guard.ended(&rows);
     let rows: Vec<PgRow> = rows?;
     let Some(row) = rows.last() else {
         return Ok(Vec::new());

@@ -165,10 +165,7 @@ impl Open {
     /// The connection for one copy, in the place of [`Open::start`].
     pub(super) async fn start_copy(&mut self) -> Result<&mut PgConnection, Fault> {
         self.start().await?;
-        let guard = self.guard.as_mut();
-        Ok(guard
-            .expect("a transaction that has begun has a connection")
-            .begin_copy())
+        Ok(self.guard().begin_copy())
     }
 
     /// Everything about a copy has been answered, with success or not.
@@ -229,10 +226,12 @@ impl Open {
     }
 
     fn connection(&mut self) -> &mut PgConnection {
+        self.guard().begin_work()
+    }
+
+    fn guard(&mut self) -> &mut Guard {
         let guard = self.guard.as_mut();
-        guard
-            .expect("a transaction that has begun has a connection")
-            .begin_work()
+        guard.expect("a transaction that has begun has a connection")
     }
 
     async fn begin(&mut self) -> Result<(), Fault> {
@@ -259,7 +258,6 @@ impl Open {
                 return Err(error.into());
             }
         }
-        self.health = Health::CutOff;
         let begun = match (self.opening, &self.tenant) {
             (Opening::Scoped(scope), Some(tenant)) => {
                 let tenant = tenant.clone();
@@ -380,22 +378,13 @@ impl Open {
         }
         match &self.scope {
             Some(proof) => {
-                let reset = Arc::clone(self.database.reset());
-                let cleaning = Cleaning::new(&reset);
-                let message = proof.commit(&cleaning);
-                self.finish_clean(message, &cleaning, Proof::COMMITTED)
-                    .await
+                let ending = proof.commit();
+                self.finish_clean(&ending, Proof::COMMITTED).await
             }
             None if self.soils_for_others() => {
-                let reset = Arc::clone(self.database.reset());
-                let cleaning = Cleaning::new(&reset);
                 // What is checked at the end is checked before it, while the session is still this one's.
-                let message = format!(
-                    "SET CONSTRAINTS ALL IMMEDIATE; {PROVE_AND_COMMIT}; {}",
-                    cleaning.statements()
-                );
-                self.finish_clean(message, &cleaning, PROVED_AND_COMMITTED)
-                    .await
+                let ending = format!("SET CONSTRAINTS ALL IMMEDIATE; {PROVE_AND_COMMIT}");
+                self.finish_clean(&ending, PROVED_AND_COMMITTED).await
             }
             None if sabotaged!("transaction.commit-unproved") => self.finish("COMMIT").await,
             None => self.finish(PROVE_AND_COMMIT).await,
@@ -412,10 +401,7 @@ impl Open {
             return restored.map_err(|error| self.named(error));
         }
         if matches!(self.opening, Opening::Scoped(_)) || self.soils_for_others() {
-            let reset = Arc::clone(self.database.reset());
-            let cleaning = Cleaning::new(&reset);
-            let message = format!("ROLLBACK; {}", cleaning.statements());
-            return self.finish_clean(message, &cleaning, ROLLED_BACK).await;
+            return self.finish_clean("ROLLBACK", ROLLED_BACK).await;
         }
         self.finish("ROLLBACK").await
     }
@@ -435,14 +421,12 @@ impl Open {
         }
     }
 
-    /// Ends the transaction with one message that also cleans the session; after `end` of its
+    /// Ends the transaction by `ending` and cleans the session in the same message; after `end`
     /// statements what was asked for has happened.
-    async fn finish_clean(
-        &mut self,
-        message: String,
-        cleaning: &Cleaning<'_>,
-        end: usize,
-    ) -> Result<(), Error> {
+    async fn finish_clean(&mut self, ending: &str, end: usize) -> Result<(), Error> {
+        let reset = Arc::clone(self.database.reset());
+        let cleaning = Cleaning::new(&reset);
+        let message = format!("{ending}; {}", cleaning.statements());
         let mut rows = Vec::new();
         let mut done = 0;
         let ended = {

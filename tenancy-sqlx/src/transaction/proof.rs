@@ -10,7 +10,6 @@ use super::scoped::Scope;
 use crate::error::{Error, ErrorKind};
 use crate::role::TenantRole;
 use crate::search_path;
-use crate::session::Cleaning;
 
 /// The first schema of the path in force, by the number that no other schema ever has.
 const SCHEMA_OID: &str = "pg_catalog.to_regnamespace(pg_catalog.quote_ident(pg_catalog.current_schema()))\
@@ -103,19 +102,18 @@ impl Proof {
     }
 
     /// Commits only a healthy transaction whose path and role are still what it was opened with:
-    /// a division by zero ends the message before its COMMIT. Then cleans the session.
-    pub(super) fn commit(&self, cleaning: &Cleaning) -> String {
+    /// a division by zero ends the message before its COMMIT.
+    pub(super) fn commit(&self) -> String {
         let role = self
             .role
             .map_or_else(String::new, |role| format!(" AND CURRENT_USER = '{role}'"));
         let sql = format!(
             "SAVEPOINT tenancy_commit; \
              SELECT 1 / (({} = '{}' AND {SCHEMA_OID}::text = '{}'{role}) IS TRUE)\
-             ::pg_catalog.int4; COMMIT; {}",
+             ::pg_catalog.int4; COMMIT",
             search_path::CURRENT,
             self.path.replace('\'', "''"),
-            self.schema,
-            cleaning.statements()
+            self.schema
         );
         sabotaged!("transaction.path-unproved", sql.replace("1 /", "1 +"), sql)
     }

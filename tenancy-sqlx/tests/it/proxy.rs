@@ -30,14 +30,7 @@ impl Tap {
         let bytes = Arc::new(AtomicU64::new(0));
         let said = Arc::default();
         let tap = Self {
-            // Made anew, because options that name a socket keep it.
-            options: PgConnectOptions::new_without_pgpass()
-                .host("127.0.0.1")
-                .port(port)
-                .username(behind.get_username())
-                .password("app")
-                .database(behind.get_database().unwrap())
-                .ssl_mode(PgSslMode::Disable),
+            options: at_port(port, behind),
             turns: Arc::clone(&turns),
             bytes: Arc::clone(&bytes),
             said: Arc::clone(&said),
@@ -77,6 +70,18 @@ impl Tap {
         self.inject.send((sql, done)).await.unwrap();
         wait.await.unwrap();
     }
+}
+
+/// The way to a listener of this process, for the login and the database of `behind`.
+pub(crate) fn at_port(port: u16, behind: &PgConnectOptions) -> PgConnectOptions {
+    // Made anew, because options that name a socket keep it.
+    PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(port)
+        .username(behind.get_username())
+        .password("app")
+        .database(behind.get_database().unwrap())
+        .ssl_mode(PgSslMode::Disable)
 }
 
 pub(crate) async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {

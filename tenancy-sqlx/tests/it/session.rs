@@ -84,9 +84,8 @@ async fn leave_garbage(db: &TenantDb, end: End) {
     }
 }
 
-#[tokio::test]
-async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
-    let world = World::new().await;
+/// Lets the application do what some of the garbage takes: temporary tables and another role.
+async fn allow_garbage(world: &World) {
     let grant = format!(
         "GRANT TEMP ON DATABASE {database} TO {login}; CREATE ROLE {database}_other;
          GRANT {database}_other TO {login}",
@@ -94,19 +93,30 @@ async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
         login = world.login
     );
     world.run_as_admin(grant).await;
+}
+
+/// Makes the function of the tenant's that leaves `body` behind.
+async fn plant_garbage(world: &World, body: &str) {
+    let body = body.replace(
+        "postgres_is_not_granted",
+        &format!("{}_other", world.admin.get_database().unwrap()),
+    );
+    let function = format!(
+        "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
+         AS $body$ BEGIN {body} END $body$;
+         GRANT EXECUTE ON FUNCTION acme.garbage() TO {}",
+        world.login
+    );
+    world.run_as_admin(function).await;
+}
+
+#[tokio::test]
+async fn nothing_that_sql_leaves_in_a_session_reaches_its_next_user() {
+    let world = World::new().await;
+    allow_garbage(&world).await;
     let mut dirty = 0;
     for (what, body) in GARBAGE {
-        let body = body.replace(
-            "postgres_is_not_granted",
-            &format!("{}_other", world.admin.get_database().unwrap()),
-        );
-        let function = format!(
-            "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
-             AS $body$ BEGIN {body} END $body$;
-             GRANT EXECUTE ON FUNCTION acme.garbage() TO {}",
-            world.login
-        );
-        world.run_as_admin(function).await;
+        plant_garbage(&world, body).await;
         for end in [End::Commit, End::RollBack, End::Drop, End::Panic] {
             let database = world.database(1).await;
             let clean = probe(&database).await;
@@ -146,28 +156,12 @@ async fn leaves_something(world: &World) -> usize {
 async fn nothing_that_a_tenants_function_leaves_reaches_the_next_user() {
     const CALL: &TenantSql<Write> = tenant_sql!("SELECT tenant.garbage()::text");
     let world = World::new().await;
-    let grant = format!(
-        "GRANT TEMP ON DATABASE {other} TO {login}; CREATE ROLE {other}_other;
-         GRANT {other}_other TO {login}",
-        other = world.admin.get_database().unwrap(),
-        login = world.login
-    );
-    world.run_as_admin(grant).await;
+    allow_garbage(&world).await;
     let database = world.database(1).await;
     let db = world.tenant(&database, "acme");
     let clean = probe(&database).await;
     for (what, body) in GARBAGE {
-        let body = body.replace(
-            "postgres_is_not_granted",
-            &format!("{}_other", world.admin.get_database().unwrap()),
-        );
-        let function = format!(
-            "CREATE OR REPLACE FUNCTION acme.garbage() RETURNS void LANGUAGE plpgsql
-             AS $body$ BEGIN {body} END $body$;
-             GRANT EXECUTE ON FUNCTION acme.garbage() TO {}",
-            world.login
-        );
-        world.run_as_admin(function).await;
+        plant_garbage(&world, body).await;
         for way in 0..6 {
             match way {
                 0 => drop(db.query(CALL).fetch_all().await.unwrap()),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::proxy::dial;
+use crate::proxy::{at_port, dial};
 
 pub(crate) struct Wall {
     pub(crate) options: PgConnectOptions,
@@ -21,13 +21,7 @@ impl Wall {
         let port = listener.local_addr().unwrap().port();
         let age = Arc::new(AtomicU64::new(0));
         let wall = Self {
-            options: PgConnectOptions::new_without_pgpass()
-                .host("127.0.0.1")
-                .port(port)
-                .username(behind.get_username())
-                .password("app")
-                .database(behind.get_database().unwrap())
-                .ssl_mode(PgSslMode::Disable),
+            options: at_port(port, behind),
             age: Arc::clone(&age),
         };
         let behind = behind.clone();
