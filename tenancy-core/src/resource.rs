@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::tenant::Tenant;
 
 /// Something outside the tenant's schema that belongs to tenants: an index, a bucket, a cache.
@@ -45,6 +45,18 @@ pub trait TenantResource: Send + Sync + 'static {
     async fn export(&self, tenant: &Tenant, into: &mut dyn ExportSink) -> Result<(), Error> {
         let _ = (tenant, into);
         Ok(())
+    }
+
+    /// Takes back one entry that [`TenantResource::export`] wrote, perhaps for another tenant and in
+    /// another installation; called after provision, in the order of the export.
+    ///
+    /// A resource that exports nothing is never asked.
+    async fn import(&self, tenant: &Tenant, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        let _ = (tenant, bytes);
+        Err(Error::new(
+            ErrorKind::Configuration,
+            format!("resource {} does not take {path}: it imports nothing", self.name()),
+        ))
     }
 
     /// Removes everything of `tenant` for good.

@@ -49,6 +49,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
         Migration::new(1, "fleet", include_str!("../../migrations/1_fleet.sql")),
         Migration::new(2, "append", include_str!("../../migrations/2_append.sql")),
         Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
+        Migration::new(4, "life", include_str!("../../migrations/4_life.sql")),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });
@@ -263,6 +264,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2, 3]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4]);
     }
 }
