@@ -52,13 +52,16 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
     let mut superuser = database.superuser().await;
     run(
         &mut superuser,
-        "DROP TABLE tenancy.outbox, tenancy.audit; \
+        "DROP TABLE tenancy.outbox, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
          ALTER TABLE tenancy.reserved_names DROP COLUMN tenant_id; \
+         ALTER TABLE tenancy.tenants DROP COLUMN purge_after, \
+             DROP COLUMN maintenance_message, DROP COLUMN maintenance_until; \
+         ALTER TABLE tenancy.migration_runs DROP COLUMN kind, DROP COLUMN undone_by; \
          DELETE FROM tenancy.migrations WHERE scope = 'framework' AND version >= 2; \
          REVOKE INSERT, UPDATE, DELETE ON shared.plans FROM tenancy_app",
     )
     .await;
-    assert_eq!(fleet.prepare().await.unwrap().applied(), 2);
+    assert_eq!(fleet.prepare().await.unwrap().applied(), 3);
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, OUTBOX).await;
     run(&mut app, AUDIT).await;
