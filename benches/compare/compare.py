@@ -1,13 +1,16 @@
 """Does one word of work per line of standard input, and answers each with a line of JSON."""
 
 import contextlib
+import importlib
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.dont_write_bytecode = True
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 
 import django  # noqa: E402
@@ -22,8 +25,21 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 
-# The migrations of the next added column, in order.
-COLUMNS = ["6", "7"]
+# Where the migrations of added columns are written, one file each.
+GROWN = tempfile.TemporaryDirectory()
+os.environ["COMPARE_GROWN"] = GROWN.name
+settings.MIGRATION_MODULES = {"shop": "shop.grown"}
+
+COLUMN = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "{before}")]
+    operations = [
+        migrations.AddField("product", "added_{number}", models.TextField(null=True)),
+    ]
+"""
 
 
 def migrate(executor, **more):
@@ -54,8 +70,11 @@ def create(count):
 
 
 def column(executor):
-    number = COLUMNS.pop(0)
-    settings.MIGRATION_MODULES = {"shop": f"shop.column_{number}"}
+    number = 6 + len(os.listdir(GROWN.name))
+    before = "0005_notifications" if number == 6 else f"{number - 1:04}_column"
+    file = Path(GROWN.name, f"{number:04}_column.py")
+    file.write_text(COLUMN.format(before=before, number=number))
+    importlib.invalidate_caches()
     seconds = migrate(executor)
     found = rows(
         "SELECT count(*) FROM pg_catalog.pg_attribute a"
