@@ -12,6 +12,7 @@ mod plan;
 mod posts;
 
 pub mod door;
+pub mod fleet;
 pub mod web;
 
 pub use client::Client;

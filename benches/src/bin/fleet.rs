@@ -1,0 +1,70 @@
+//! What thousands of tenants cost, against raw SQL and against django-tenants.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use tenancy_benches::Failure;
+use tenancy_benches::fleet::{self, Django, FleetPlan, Ground, Table};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let plan = FleetPlan::from_args()?;
+    let mut ground = Ground::start().await?;
+    let mut django = match Django::start(&ground).await {
+        Ok(django) => Some(django),
+        Err(why) => {
+            println!("without django-tenants: {why}");
+            None
+        }
+    };
+    let mut table = Table::start();
+    let mut parts = Map::new();
+    for &tenants in &plan.tenants {
+        if django.is_some() && tenants > plan.peer {
+            django = None;
+            table.note("django-tenants is left out from here on: its runs would take hours");
+        }
+        if plan.has("provision") {
+            let part = fleet::provision(&mut ground, django.as_mut(), tenants, &mut table).await?;
+            keep(&mut parts, "provision", tenants, part);
+        }
+        ground.fill(tenants).await?;
+        if let Some(django) = &mut django {
+            keep(&mut parts, "django", tenants, django.versions().clone());
+            django.fill(tenants)?;
+        }
+        if plan.has("noop") {
+            let part = fleet::noop(&ground, django.as_mut(), &mut table).await?;
+            keep(&mut parts, "noop", tenants, part);
+        }
+        if plan.has("drift") {
+            let part = fleet::drift(&ground, &mut table).await?;
+            keep(&mut parts, "drift", tenants, part);
+        }
+        if plan.has("column") {
+            let part = fleet::column(&mut ground, django.as_mut(), &mut table).await?;
+            keep(&mut parts, "column", tenants, part);
+        }
+    }
+    // The first size, which every side was measured at, stands for the whole part.
+    if let Some(Value::Object(provision)) = parts.get_mut("provision") {
+        let first = plan.tenants.first().map(ToString::to_string);
+        let first = first.and_then(|first| provision.get(&first).cloned());
+        if let Some(Value::Object(first)) = first {
+            provision.extend(first);
+        }
+    }
+    parts.insert("postgresql".to_owned(), json!(ground.version()));
+    drop(django);
+    ground.stop().await?;
+    let file = Path::new("target/bench/fleet.json");
+    std::fs::create_dir_all("target/bench")?;
+    std::fs::write(file, format!("{:#}\n", Value::from(parts)))?;
+    println!("written to {}", file.display());
+    Ok(())
+}
+
+fn keep(parts: &mut Map<String, Value>, part: &str, tenants: usize, value: Value) {
+    let part = parts.entry(part).or_insert_with(|| json!({}));
+    part[tenants.to_string()] = value;
+}
