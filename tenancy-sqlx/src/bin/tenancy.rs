@@ -13,9 +13,18 @@ use sqlx::postgres::PgConnectOptions;
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
 use tenancy_sqlx::{Error, Fleet, Isolation, Migrations};
 
+const EXAMPLES: &str = "\
+Examples:
+  tenancy tenant create acme --domain acme.example.com
+  tenancy migrate status --json
+  DATABASE_URL=postgres://app@db/saas DATABASE_DIRECT_URL=postgres://owner@db/saas tenancy migrate
+
+Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed and others did not, 4 something is
+pending (migrate status --check), 5 something is critical (doctor).";
+
 /// Tenants of a PostgreSQL database: make them, migrate them, look at them.
 #[derive(Debug, Parser)]
-#[command(name = "tenancy", version, arg_required_else_help = true)]
+#[command(name = "tenancy", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     /// The owner's login on a direct connection; not through a transaction pooler.
     #[arg(

@@ -256,7 +256,7 @@ fn summary(report: &RunReport) -> String {
     lines.join("\n")
 }
 
-async fn status(fleet: &Fleet, check: bool, output: &Output) -> Result<Exit, Error> {
+pub(super) async fn status(fleet: &Fleet, check: bool, output: &Output) -> Result<Exit, Error> {
     let status = fleet.status().await?;
     output.result("status", &status, || describe(&status));
     Ok(if check && !status.is_at_head() {

@@ -79,6 +79,18 @@ pub enum FleetCommand {
     /// Migrate shared and tenant tables, as django-tenants spells it.
     #[command(name = "migrate_schemas", after_help = django::MIGRATE_EXAMPLES)]
     MigrateSchemas(django::MigrateSchemas),
+    /// Give a tenant another schema and slug, as django-tenants spells it.
+    #[command(name = "rename_schema")]
+    RenameSchema(django::RenameSchema),
+    /// Stop a tenant, or purge it, as django-tenants spells it.
+    #[command(name = "delete_tenant")]
+    DeleteTenant(django::DeleteTenant),
+    /// Give a tenant a domain, as django-tenants spells it.
+    #[command(name = "create_domain")]
+    CreateDomain(django::CreateDomain),
+    /// Take a domain from a tenant, as django-tenants spells it.
+    #[command(name = "delete_domain")]
+    DeleteDomain(django::DeleteDomain),
     /// See what a statement becomes for a tenant, or why it is refused.
     #[command(subcommand)]
     Sql(sql::SqlCommand),
@@ -159,6 +171,10 @@ impl FleetCommand {
             Self::Run(command) => command.run(fleet, output).await,
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
+            Self::RenameSchema(command) => command.run(fleet, output).await,
+            Self::DeleteTenant(command) => command.run(fleet, output).await,
+            Self::CreateDomain(command) => command.run(fleet, output).await,
+            Self::DeleteDomain(command) => command.run(fleet, output).await,
             Self::MakeMigrations(words) => Ok(words.run(output)),
             Self::Shell(command) => command.run(fleet, output).await,
             Self::TenantCommand(command) => command.run(fleet, output).await,

@@ -1,0 +1,93 @@
+//! Results on standard output, everything else on standard error, and an honest exit code.
+
+use super::support::{Installation, tenancy};
+
+#[tokio::test]
+async fn with_json_standard_output_is_one_document_and_nothing_else() {
+    let saas = Installation::new().await;
+    let acme = saas.json(&["tenant", "create", "acme", "--domain", "acme.example"]);
+    assert_eq!(acme["tenant"]["slug"], "acme");
+    for words in [
+        &["tenant", "list"][..],
+        &["tenant", "show", "acme"],
+        &["domain", "add", "acme", "shop.example"],
+        &["domain", "list", "acme"],
+        &["migrate"],
+        &["migrate", "run", "--tenant", "acme"],
+        &["migrate", "status"],
+        &["migrate_schemas", "--list"],
+        &["run", "domain", "list", "--all"],
+        &["tenant", "suspend", "acme"],
+        &["tenant", "resume", "acme"],
+        &["doctor"],
+    ] {
+        let ended = saas.run(&[words, &["--json"]].concat());
+        ended.document();
+        assert!(!ended.stdout.contains('\u{1b}'), "{words:?}: {ended:?}");
+    }
+    let refused = saas.run(&["tenant", "show", "nobody", "--json"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let message = refused.document()["error"]["message"].clone();
+    assert!(message.as_str().unwrap().contains("nobody"), "{message}");
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn without_a_terminal_there_is_a_line_for_each_tenant_and_no_escape() {
+    let saas = Installation::new().await;
+    for slug in ["acme", "globex"] {
+        saas.done(&["tenant", "create", slug]);
+    }
+    saas.add("2_tags", "ALTER TABLE blogs ADD COLUMN tags text;");
+    let ended = saas.done(&["migrate", "run"]);
+    for slug in ["acme", "globex"] {
+        let line = ended.stderr.lines().find(|line| line.contains(slug));
+        assert!(line.is_some_and(|line| line.contains('2')), "{ended:?}");
+    }
+    let all = [ended.stdout, ended.stderr].concat();
+    assert!(!all.contains('\u{1b}') && !all.contains('\r'), "{all:?}");
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn the_exit_code_says_what_came_of_it() {
+    let saas = Installation::new().await;
+    saas.done(&["tenant", "create", "acme"]);
+    saas.done(&["tenant", "create", "globex"]);
+    saas.done(&["migrate", "status", "--check"]);
+
+    saas.add("2_unique", "CREATE UNIQUE INDEX ON blogs (title);");
+    assert_eq!(saas.run(&["migrate", "status", "--check"]).code, Some(4));
+    assert_eq!(saas.run(&["migrate_schemas", "--check"]).code, Some(4));
+    saas.done(&["migrate", "status"]);
+
+    let rows = "INSERT INTO acme.blogs (title) VALUES ('a'), ('a')";
+    sqlx::query(rows).execute(&mut saas.superuser().await).await.unwrap();
+    let ended = saas.run(&["migrate", "run"]);
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stdout.contains("acme"), "{ended:?}");
+    assert!(ended.stdout.contains("23505"), "{ended:?}");
+    let ended = saas.run(&["migrate", "run", "--tenant", "acme", "--json"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    ended.document();
+
+    assert_eq!(saas.run(&["migrate", "run", "--nonsense"]).code, Some(2));
+    assert_eq!(saas.run(&["tenant", "purge", "acme"]).code, Some(2));
+    let unconfirmed = saas.run(&["tenant", "purge", "acme", "--confirm", "globex"]);
+    assert_ne!(unconfirmed.code, Some(0), "{unconfirmed:?}");
+    assert_eq!(saas.count("SELECT count(*) FROM acme.blogs").await, 2);
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_without_its_password() {
+    let mut command = tenancy();
+    command
+        .env("DATABASE_URL", "postgres://app:hunter2@127.0.0.1:1/none")
+        .args(["tenant", "list", "--migrations"])
+        .arg(tempfile::tempdir().unwrap().path());
+    let ended = super::support::Ended::of(command.output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.stdout, "");
+    assert!(!ended.stderr.contains("hunter2"), "{ended:?}");
+}

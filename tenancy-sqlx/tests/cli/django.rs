@@ -1,0 +1,88 @@
+//! The commands of django-tenants, as its users type them.
+
+use super::support::Installation;
+
+#[tokio::test]
+async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
+    let saas = Installation::new().await;
+    saas.done(&["migrate_schemas", "--shared", "--noinput"]);
+    saas.done(&[
+        "create_tenant",
+        "--schema_name=tenant1",
+        "--name=Tenant 1",
+        "--domain=tenant1.localhost:8000",
+    ]);
+    saas.done(&[
+        "create_domain",
+        "--schema=tenant1",
+        "--domain-domain=shop.example",
+        "--domain-is_primary=True",
+        "--noinput",
+    ]);
+    let found = saas.json(&["tenant", "show", "tenant1"]);
+    assert_eq!(found["found"]["tenant"]["primary_domain"], "shop.example");
+    saas.done(&["delete_domain", "-s", "tenant1", "-d", "tenant1.localhost"]);
+    let domains = saas.json(&["domain", "list", "tenant1"]);
+    assert_eq!(domains["domains"].as_array().unwrap().len(), 1, "{domains}");
+
+    saas.done(&["rename_schema", "--rename_from=tenant1", "--rename_to=my_shop"]);
+    let found = saas.json(&["tenant", "show", "my-shop"]);
+    assert_eq!(found["found"]["tenant"]["schema_name"], "my_shop");
+
+    saas.done(&["delete_tenant", "--schema=my_shop", "--noinput"]);
+    let found = saas.json(&["tenant", "show", "my-shop"]);
+    assert_ne!(found["found"]["tenant"]["status"], "active");
+    assert_eq!(saas.count("SELECT count(*) FROM my_shop.blogs").await, 0);
+
+    let refused = saas.run(&["delete_tenant", "my_shop", "--purge", "--confirm", "other"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert_eq!(saas.run(&["delete_tenant", "my_shop", "--purge"]).code, Some(2));
+    saas.done(&["delete_tenant", "my_shop", "--purge", "--confirm", "my_shop"]);
+    assert_eq!(saas.json(&["tenant", "list"])["tenants"], serde_json::json!([]));
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn migrate_schemas_takes_the_flags_that_scripts_give_it() {
+    let saas = Installation::new().await;
+    for schema in ["one", "two"] {
+        saas.done(&["create_tenant", schema, schema, &format!("{schema}.localhost")]);
+    }
+    let column = |number: usize| {
+        let (name, sql) = (
+            format!("{number}_column"),
+            format!("ALTER TABLE blogs ADD COLUMN added_{number} text;"),
+        );
+        saas.add(&name, &sql);
+    };
+    let everywhere = async |number: usize| {
+        let sql = format!(
+            "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attname = 'added_{number}'"
+        );
+        saas.count(&sql).await
+    };
+
+    column(2);
+    let listed = saas.done(&["migrate_schemas", "--list"]);
+    assert!(listed.stdout.contains("one"), "{listed:?}");
+    saas.done(&["migrate_schemas", "--plan"]);
+    assert_eq!(everywhere(2).await, 0);
+    saas.done(&["migrate_schemas", "--tenant", "-s", "one", "--interactive"]);
+    assert_eq!(everywhere(2).await, 1);
+    saas.done(&["migrate_schemas", "--executor=standard", "--no-input"]);
+    assert_eq!(everywhere(2).await, 2);
+
+    column(3);
+    saas.done(&["migrate_schemas", "--all", "--executor=multiprocessing", "--parallel=3"]);
+    assert_eq!(everywhere(3).await, 2);
+    saas.done(&["migrate_schemas", "--check"]);
+
+    for words in [
+        &["migrate_schemas", "--executor=threads"][..],
+        &["migrate_schemas", "--shared", "--schema=one"],
+        &["migrate_schemas", "--parallel=0"],
+    ] {
+        assert_eq!(saas.run(words).code, Some(2), "{words:?}");
+    }
+    saas.drop_all().await;
+}

@@ -1,0 +1,12 @@
+//! The `tenancy` program itself: what it prints, how it ends, and what a killed one leaves.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy's exception for tests does not reach their helpers"
+)]
+
+mod answers;
+mod django;
+mod help;
+mod killed;
+mod support;
