@@ -5,11 +5,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use tenancy_benches::Failure;
 use tenancy_benches::fleet::{self, Django, FleetPlan, Ground, Table};
+use tenancy_sqlx::embedded::Durability;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let plan = FleetPlan::from_args()?;
-    let mut ground = Ground::start().await?;
+    let mut ground = Ground::start(plan.durability).await?;
     let mut django = match Django::start(&ground).await {
         Ok(django) => Some(django),
         Err(why) => {
@@ -54,6 +55,8 @@ async fn main() -> Result<(), Failure> {
             provision.extend(first);
         }
     }
+    let fsync = plan.durability == Durability::Safe;
+    parts.insert("fsync".to_owned(), json!(fsync));
     parts.insert("postgresql".to_owned(), json!(ground.version()));
     drop(django);
     ground.stop().await?;

@@ -16,7 +16,7 @@ use crate::plan::Failure;
 /// How many at a time, where a side does several.
 pub(super) const JOBS: usize = 4;
 
-/// The server that all sides are measured on. Its commits wait for the disk.
+/// The server that all sides are measured on.
 #[derive(Debug)]
 pub struct Ground {
     pub(super) files: Files,
@@ -31,9 +31,9 @@ impl Ground {
     /// # Errors
     ///
     /// When there are no PostgreSQL binaries, or they do not start.
-    pub async fn start() -> Result<Self, Failure> {
+    pub async fn start(durability: Durability) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        let options = EmbeddedOptions::temporary().durability(Durability::Safe);
+        let options = EmbeddedOptions::temporary().durability(durability);
         let ground = Self {
             files: Files::new(folder.path().join("migrations"))?,
             made: 0,

@@ -1,5 +1,7 @@
 //! How many tenants, and which parts.
 
+use tenancy_sqlx::embedded::Durability;
+
 use crate::plan::Failure;
 
 /// What the command line asks for.
@@ -11,10 +13,13 @@ pub struct FleetPlan {
     pub only: String,
     /// The largest size that the peer goes to, which needs minutes for a thousand.
     pub peer: usize,
+    /// Whether commits wait for the disk.
+    pub durability: Durability,
 }
 
 impl FleetPlan {
-    /// A plan by the command line: `--quick`, `--tenants N,N,…`, `--only TEXT`.
+    /// A plan by the command line: `--quick`, `--tenants N,N,…`, `--only TEXT`,
+    /// `--without-fsync`.
     ///
     /// # Errors
     ///
@@ -24,16 +29,19 @@ impl FleetPlan {
             tenants: vec![100, 1_000, 10_000],
             only: String::new(),
             peer: 1_000,
+            durability: Durability::Safe,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match (&*word, words.len()) {
                 ("--quick", _) => (plan.tenants, plan.peer) = (vec![100], 100),
                 ("--tenants", 1..) => plan.tenants = sizes(&words.next().unwrap_or_default())?,
+                ("--without-fsync", _) => plan.durability = Durability::Fast,
                 ("--only", 1..) => plan.only = words.next().unwrap_or_default(),
                 _ => {
                     return Err(format!(
-                        "{word} is no word: use --quick, --tenants 100,1000, --only TEXT"
+                        "{word} is no word: use --quick, --tenants 100,1000, --only TEXT, \
+                         --without-fsync"
                     )
                     .into());
                 }
