@@ -61,8 +61,8 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    DomainRecord, DomainRole, Fleet, Isolation, NewTenant, ProvisionEvent, Rename, TenantPlan,
-    TenantValidator,
+    CloneData, CloneEvent, DomainRecord, DomainRole, DriftReport, Fleet, Isolation, NewTenant,
+    ProvisionEvent, Rename, TenantDrift, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
