@@ -13,7 +13,7 @@ Examples:
 
 /// The words of `migrate drift`.
 #[derive(Debug, Clone, Args)]
-pub struct Drift {
+pub(super) struct Drift {
     /// Only this tenant; may be given more than once.
     #[arg(long, value_name = "SLUG")]
     tenant: Vec<Slug>,

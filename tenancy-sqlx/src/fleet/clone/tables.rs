@@ -11,7 +11,7 @@ use super::super::transaction::{self, Locks};
 use super::{CloneEvent, Cloning};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::literal;
-use crate::picture::{self, Object, Phase, Picture, TableData, sequence_states};
+use crate::picture::{self, Object, Phase, Picture, SequenceState, TableData, sequence_states};
 
 /// How many objects one transaction makes, and how many tables one copies: a table that is made
 /// has several locks, and the server's table of locks is shared by everybody.
@@ -216,7 +216,8 @@ impl Cloning<'_> {
             return Ok(());
         }
         let schema = self.source.schema_name();
-        let states = sequence_states(self.connection, schema, &source.sequences).await?;
+        let states: Vec<SequenceState> =
+            sequence_states(self.connection, schema, &source.sequences).await?;
         for states in states.chunks(AT_ONCE) {
             let begin = transaction::begin(&Locks::none());
             let mut sql = format!("{begin}; {}", picture::scope(&self.plan.schema));
