@@ -32,6 +32,8 @@ mod transaction;
 
 mod migrate;
 
+mod picture;
+
 mod fleet;
 
 mod dev_schema;
@@ -59,13 +61,14 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    DomainRecord, DomainRole, Fleet, Isolation, NewTenant, ProvisionEvent, Rename, TenantPlan,
-    TenantValidator,
+    CloneData, CloneEvent, DomainRecord, DomainRole, DriftReport, Fleet, Isolation, NewTenant,
+    ProvisionEvent, Rename, TenantDrift, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
+pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
 pub use query::{Execute, Query};

@@ -15,7 +15,9 @@ mod recorder;
 mod support;
 
 mod append;
+mod clone;
 mod doctor;
+mod drift;
 mod live;
 mod migrate;
 mod names;

@@ -1,0 +1,544 @@
+//! A clone is what its source is, object for object and row for row, or there is none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, ConnectOptions};
+use tenancy_core::{Status, Tenant, TenantResource};
+use tenancy_sqlx::{CloneData, CloneEvent, ErrorKind, Fleet, NewTenant, Selection};
+
+use crate::crash::{Crash, Last};
+use crate::support::*;
+
+/// What a schema may have, made by hand or by an older system: far more than a migration may make.
+const RICH: &str = r#"
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s fine');
+CREATE DOMAIN positive AS int DEFAULT 1 CONSTRAINT is_positive CHECK (VALUE > 0);
+CREATE TYPE place AS (street text, number int);
+CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE FUNCTION is_tidy(t text) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
+    AS $$ SELECT t = btrim(t) $$;
+CREATE SEQUENCE invoice_numbers START 1000 INCREMENT 10;
+CREATE SEQUENCE unused MINVALUE 5 CYCLE MAXVALUE 9;
+CREATE TABLE people (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL CHECK (is_tidy(name)),
+    email citext UNIQUE,
+    feeling mood DEFAULT 'ok', feelings mood[] DEFAULT '{ok}',
+    age positive, home place, homes place[], range span,
+    boss bigint REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED,
+    upper_name text GENERATED ALWAYS AS (upper(name)) STORED,
+    invoice bigint DEFAULT nextval('invoice_numbers'),
+    tags text[] NOT NULL DEFAULT '{}', "Odd ""Name" text, gone int
+) WITH (fillfactor = 80);
+ALTER TABLE people DROP gone, ADD late timestamptz NOT NULL DEFAULT now();
+ALTER TABLE people ALTER name SET STORAGE EXTERNAL, ALTER name SET STATISTICS 500;
+CREATE TABLE logs (id serial PRIMARY KEY, person bigint, what text);
+ALTER TABLE logs ADD CONSTRAINT logs_person_fk FOREIGN KEY (person) REFERENCES people (id)
+    ON DELETE CASCADE NOT VALID;
+ALTER TABLE people ADD COLUMN last_log int REFERENCES logs (id);
+CREATE INDEX people_lower ON people (lower(name)) WHERE boss IS NOT NULL;
+CREATE UNIQUE INDEX people_name_age ON people (name, age DESC NULLS LAST) INCLUDE (boss);
+ALTER TABLE people CLUSTER ON people_name_age;
+CREATE VIEW adults AS SELECT id, name, feeling FROM people WHERE age > 17;
+CREATE VIEW happy WITH (security_barrier) AS SELECT a.id, a.name FROM adults a WHERE feeling = 'ok';
+CREATE VIEW per_person AS SELECT p.id, p.name, count(l.id) AS logs FROM people p
+    LEFT JOIN logs l ON l.person = p.id GROUP BY p.id;
+CREATE MATERIALIZED VIEW totals AS SELECT boss, count(*) AS n FROM people GROUP BY boss;
+CREATE UNIQUE INDEX totals_boss ON totals (boss);
+CREATE MATERIALIZED VIEW empty AS SELECT n FROM totals WITH NO DATA;
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
+BEGIN
+    INSERT INTO logs (person, what) VALUES (NEW.id, TG_OP);
+    RETURN NEW;
+END $f$;
+CREATE TRIGGER people_note AFTER INSERT OR UPDATE OF name ON people FOR EACH ROW
+    WHEN (NEW.name <> 'quiet') EXECUTE FUNCTION note();
+CREATE TRIGGER people_off AFTER DELETE ON people FOR EACH STATEMENT EXECUTE FUNCTION note();
+ALTER TABLE people DISABLE TRIGGER people_off;
+ALTER TABLE logs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY logs_all ON logs USING (what <> 'secret') WITH CHECK (true);
+CREATE TABLE events (at date NOT NULL, id int, body text, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+CREATE INDEX events_body ON events (body);
+CREATE TABLE base (a int NOT NULL, CHECK (a > 0));
+CREATE TABLE heir (b int, CHECK (b > 0)) INHERITS (base);
+CREATE STATISTICS people_stat (dependencies) ON name, age FROM people;
+CREATE FUNCTION person_count() RETURNS bigint STABLE BEGIN ATOMIC SELECT count(*) FROM adults; END;
+CREATE FUNCTION everyone() RETURNS SETOF people STABLE LANGUAGE sql SET search_path FROM CURRENT
+    AS 'SELECT * FROM people';
+CREATE RULE no_delete AS ON DELETE TO base DO INSTEAD NOTHING;
+CREATE PROCEDURE tidy() LANGUAGE plpgsql SET search_path FROM CURRENT AS 'BEGIN DELETE FROM logs; END';
+CREATE UNLOGGED TABLE scratch (a int, EXCLUDE USING hash (a WITH =));
+CREATE TABLE nothing ();
+COMMENT ON TABLE people IS 'who''s who';
+COMMENT ON COLUMN people.name IS 'first and last';
+COMMENT ON FUNCTION note() IS 'notes';
+COMMENT ON CONSTRAINT logs_person_fk ON logs IS 'of whom';
+COMMENT ON INDEX people_lower IS 'fast';
+INSERT INTO people (name, age, home, homes, range, email, boss)
+    SELECT 'p' || i, i, ROW('a "b", c', i)::place, ARRAY[ROW('x', i)::place], span(1, 2.5),
+        'P' || i || '@example.com', nullif(i - 1, 0)
+    FROM generate_series(1, 30) i;
+UPDATE people SET last_log = 1;
+DELETE FROM people WHERE id = 30;
+INSERT INTO events VALUES ('2025-05-05', 1, 'x'), ('2020-01-01', 2, 'y');
+INSERT INTO base VALUES (1); INSERT INTO heir VALUES (2, 3); INSERT INTO nothing DEFAULT VALUES;
+REFRESH MATERIALIZED VIEW totals;
+"#;
+
+async fn owner(database: &TestDatabase) -> PgConnection {
+    database.owner_options().connect().await.unwrap()
+}
+
+/// Runs statements on the path of a tenant, as its owner.
+async fn within(connection: &mut PgConnection, schema: &str, sql: &str) {
+    let path = format!("SET LOCAL search_path TO \"{schema}\", extensions, pg_temp");
+    run(connection, &format!("BEGIN; {path}; {sql}; COMMIT")).await;
+}
+
+async fn text(connection: &mut PgConnection, sql: &str) -> String {
+    sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+        .fetch_one(connection)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+async fn rich(database: &TestDatabase, fleet: &Fleet) -> PgConnection {
+    let mut superuser = database.superuser().await;
+    run(
+        &mut superuser,
+        "CREATE EXTENSION IF NOT EXISTS citext SCHEMA extensions",
+    )
+    .await;
+    create(fleet, "acme").await;
+    let mut owner = owner(database).await;
+    within(&mut owner, "acme", RICH).await;
+    owner
+}
+
+async fn cloned(fleet: &Fleet, from: &str, to: &str, data: CloneData) -> Tenant {
+    fleet
+        .clone_tenant(&slug(from), NewTenant::new(slug(to)), data, |_| {})
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+#[tokio::test]
+async fn a_clone_has_everything_and_shares_nothing() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let mut owner = rich(&database, &fleet).await;
+    let mut events = Vec::new();
+    let new = NewTenant::new(slug("globex"))
+        .name("Globex")
+        .domain(domain("globex.example"));
+    let tenant = fleet
+        .clone_tenant(&slug("acme"), new, CloneData::Everything, |event| {
+            events.push(event);
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(tenant.status(), Status::Active);
+    assert_eq!(tenant.name(), "Globex");
+    assert_eq!(tenant.migration(), 1);
+    assert_eq!(
+        fleet.tenant(&slug("globex")).await.unwrap().as_ref(),
+        Some(&tenant)
+    );
+    assert!(matches!(events[0], CloneEvent::Reserved));
+    assert!(matches!(events.last(), Some(CloneEvent::Active)));
+    assert!(fleet.status().await.unwrap().is_at_head());
+
+    // Every row of every table, and where every sequence stands.
+    for table in [
+        "people",
+        "logs",
+        "events",
+        "events_2025",
+        "base",
+        "heir",
+        "totals",
+        "nothing",
+    ] {
+        let rows = |schema: &str| {
+            format!(
+                "SELECT count(*) || coalesce(string_agg(t::text, ';' ORDER BY t::text), '')
+                 FROM {schema}.{table} t"
+            )
+        };
+        let (old, new) = (rows("acme"), rows("globex"));
+        assert_eq!(
+            text(&mut owner, &old).await,
+            text(&mut owner, &new).await,
+            "{table}"
+        );
+    }
+    for sequence in ["people_id_seq", "logs_id_seq", "invoice_numbers", "unused"] {
+        let state = |schema: &str| {
+            format!("SELECT concat_ws(' ', last_value, is_called) FROM {schema}.{sequence}")
+        };
+        let (old, new) = (state("acme"), state("globex"));
+        assert_eq!(
+            text(&mut owner, &old).await,
+            text(&mut owner, &new).await,
+            "{sequence}"
+        );
+    }
+    let filled = "SELECT string_agg(relname || relispopulated, ',' ORDER BY relname) FROM pg_class
+                  WHERE relkind = 'm' AND relnamespace::regnamespace::text = ";
+    let (old, new) = (format!("{filled}'acme'"), format!("{filled}'globex'"));
+    assert_eq!(text(&mut owner, &old).await, text(&mut owner, &new).await);
+
+    // Nothing of one depends on anything of the other.
+    let crossing = count(
+        &mut owner,
+        "pg_depend d, pg_class c, pg_class e WHERE d.classid = 'pg_class'::regclass
+         AND d.refclassid = 'pg_class'::regclass AND c.oid = d.objid AND e.oid = d.refobjid
+         AND c.relnamespace <> e.relnamespace
+         AND c.relnamespace::regnamespace::text IN ('acme', 'globex')
+         AND e.relnamespace::regnamespace::text IN ('acme', 'globex')",
+    )
+    .await;
+    assert_eq!(crossing, 0);
+    let elsewhere = count(
+        &mut owner,
+        "pg_proc WHERE pronamespace::regnamespace::text = 'globex' AND proconfig::text LIKE '%acme%'",
+    )
+    .await;
+    assert_eq!(elsewhere, 0);
+
+    // What is written on one, also by triggers and defaults, is not on the other.
+    let (people, logs) = ("acme.people", "acme.logs");
+    let before = (
+        count(&mut owner, people).await,
+        count(&mut owner, logs).await,
+    );
+    run(
+        &mut owner,
+        "INSERT INTO globex.people (name, age) VALUES ('new', 50);
+         UPDATE globex.people SET name = name || 'x' WHERE id < 5;
+         REFRESH MATERIALIZED VIEW globex.totals",
+    )
+    .await;
+    let after = (
+        count(&mut owner, people).await,
+        count(&mut owner, logs).await,
+    );
+    assert_eq!(before, after);
+    assert_eq!(count(&mut owner, "globex.logs").await, before.1 + 5);
+    // Each counts for itself from the same number on.
+    run(
+        &mut owner,
+        "INSERT INTO acme.people (name, age) VALUES ('other', 50)",
+    )
+    .await;
+    for column in ["id", "invoice"] {
+        let last = |schema: &str| {
+            format!("SELECT max({column})::text FROM {schema}.people WHERE age = 50")
+        };
+        let (old, new) = (last("acme"), last("globex"));
+        assert_eq!(text(&mut owner, &old).await, text(&mut owner, &new).await);
+    }
+    // The application has its rights there.
+    let mut app = database.app_options().connect().await.unwrap();
+    run(&mut app, "INSERT INTO globex.people (name) VALUES ('app')").await;
+    assert_eq!(
+        count(&mut app, "globex.happy").await,
+        count(&mut app, "acme.happy").await
+    );
+
+    // A clone of a clone, without rows.
+    cloned(&fleet, "globex", "empty", CloneData::SchemaOnly).await;
+    assert_eq!(count(&mut owner, "empty.people").await, 0);
+    run(
+        &mut owner,
+        "INSERT INTO empty.people (name) VALUES ('first')",
+    )
+    .await;
+    assert_eq!(
+        text(&mut owner, "SELECT id || ' ' || invoice FROM empty.people").await,
+        "1 1000"
+    );
+
+    let report = fleet.drift(Selection::all()).await.unwrap();
+    let differences: Vec<_> = report
+        .tenants
+        .iter()
+        .map(|tenant| &tenant.differences)
+        .collect();
+    assert_eq!(differences.len(), 3);
+    assert!(
+        differences.iter().all(|all| *all == differences[0]),
+        "{differences:#?}"
+    );
+}
+
+#[tokio::test]
+async fn rows_are_those_of_one_moment_although_the_source_goes_on() {
+    let database = TestDatabase::new().await;
+    // Enough tables for several transactions between the two that belong together.
+    let filling: String = (0..420)
+        .map(|number| format!("CREATE TABLE f{number:03} (a int);"))
+        .collect();
+    let sql = format!(
+        "CREATE TABLE a_balance (v bigint); INSERT INTO a_balance VALUES (0);
+         CREATE TABLE z_balance (v bigint); INSERT INTO z_balance VALUES (0); {filling}"
+    );
+    let fleet = fleet(&database, set([sql.leak()])).await;
+    create(&fleet, "bank").await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writer = database.app_options().connect().await.unwrap();
+    let writing = tokio::spawn({
+        let stop = Arc::clone(&stop);
+        async move {
+            while !stop.load(Ordering::SeqCst) {
+                run(
+                    &mut writer,
+                    "BEGIN; UPDATE bank.a_balance SET v = v + 1; \
+                     UPDATE bank.z_balance SET v = v - 1; COMMIT",
+                )
+                .await;
+            }
+        }
+    });
+    let mut owner = owner(&database).await;
+    eventually("a first write", async || {
+        let moved = count(&mut owner, "bank.a_balance WHERE v > 0").await;
+        (moved > 0).then_some(())
+    })
+    .await;
+    for number in 0..3 {
+        let name = format!("copy{number}");
+        cloned(&fleet, "bank", &name, CloneData::Everything).await;
+        let sum = format!(
+            "SELECT ((SELECT v FROM {name}.a_balance) + (SELECT v FROM {name}.z_balance))::text"
+        );
+        assert_eq!(text(&mut owner, &sum).await, "0");
+    }
+    stop.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_again_is_named_and_nothing_is_left() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    create(&fleet, "other").await;
+    let mut owner = owner(&database).await;
+    let mut superuser = database.superuser().await;
+    let cases = [
+        ("CREATE VIEW spy AS SELECT title FROM other.notes", "names"),
+        (
+            "CREATE AGGREGATE total (int) (sfunc = int4pl, stype = int)",
+            "total(integer)",
+        ),
+        (
+            "CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM other.notes'",
+            "other.notes",
+        ),
+        (
+            "CREATE FUNCTION own() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM {}.notes'",
+            "notes",
+        ),
+        (
+            "CREATE TEXT SEARCH DICTIONARY words (template = simple)",
+            "words",
+        ),
+        ("CREATE TABLE pg_class (a int)", "pg_class"),
+        ("ALTER TABLE notes ADD other other.notes", "names"),
+    ];
+    for (number, (sql, says)) in cases.into_iter().enumerate() {
+        let name = format!("source{number}");
+        create(&fleet, &name).await;
+        within(&mut owner, &name, &sql.replace("{}", &name)).await;
+        let before = traces(&mut superuser).await;
+        let error = fleet
+            .clone_tenant(
+                &slug(&name),
+                NewTenant::new(slug("copy")),
+                CloneData::Everything,
+                |_| {},
+            )
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(traces(&mut superuser).await, before);
+    }
+}
+
+/// A resource that fails.
+struct Broken(Arc<AtomicBool>);
+
+#[async_trait]
+impl TenantResource for Broken {
+    fn name(&self) -> &'static str {
+        "broken"
+    }
+
+    async fn provision(&self, _: &Tenant) -> Result<(), tenancy_core::Error> {
+        if self.0.load(Ordering::SeqCst) {
+            return Err(tenancy_core::Error::new(
+                tenancy_core::ErrorKind::Internal,
+                "no room",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, _: &Tenant) -> Result<(), tenancy_core::Error> {
+        Ok(())
+    }
+
+    async fn residue(&self, _: &Tenant) -> Result<Vec<String>, tenancy_core::Error> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_clone_that_fails_is_taken_back_wholly_and_the_names_that_are_taken_are_named() {
+    let database = TestDatabase::new().await;
+    let broken = Arc::new(AtomicBool::new(false));
+    let fleet = fleet(&database, set([NOTES, TAGS]))
+        .await
+        .resource(Arc::new(Broken(Arc::clone(&broken))));
+    create(&fleet, "acme").await;
+    let mut superuser = database.superuser().await;
+    let before = traces(&mut superuser).await;
+    let copy = |from: &str, to: &str| {
+        let (fleet, from, new) = (fleet.clone(), slug(from), NewTenant::new(slug(to)));
+        async move {
+            fleet
+                .clone_tenant(&from, new, CloneData::Everything, |_| {})
+                .await
+        }
+    };
+    broken.store(true, Ordering::SeqCst);
+    let error = copy("acme", "globex").await.unwrap_err().to_string();
+    assert!(error.contains("resource broken"), "{error}");
+    assert_eq!(traces(&mut superuser).await, before);
+
+    broken.store(false, Ordering::SeqCst);
+    let error = copy("acme", "acme").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("slug acme is taken"), "{error}");
+    let error = copy("nobody", "globex").await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Core(tenancy_core::ErrorKind::NotFound)
+    );
+    assert_eq!(traces(&mut superuser).await, before);
+
+    // One of several at once wins.
+    let all = futures_util::future::join_all((0..4).map(|_| copy("acme", "globex"))).await;
+    assert_eq!(all.iter().filter(|result| result.is_ok()).count(), 1);
+    for error in all.into_iter().filter_map(Result::err) {
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    }
+    // One that is stopped has a clone, too.
+    fleet.suspend(&slug("acme")).await.unwrap();
+    copy("acme", "third").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clone_that_is_killed_anywhere_is_complete_or_absent_after_the_same_again() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES, TAGS])).await;
+    create(&fleet, "acme").await;
+    let mut owner = owner(&database).await;
+    run(
+        &mut owner,
+        "INSERT INTO acme.tags VALUES ('a'); INSERT INTO acme.notes (title, tag) VALUES ('x', 'a')",
+    )
+    .await;
+    let options = database.owner_options();
+    for last in [Last::Lost, Last::Unanswered] {
+        for at in 0.. {
+            let crash = Crash::at(&options, at, last);
+            let cut = Fleet::connect(
+                crash.options(),
+                Some(APP.to_owned()),
+                fleet.migrations().clone(),
+            )
+            .await;
+            let name = format!("copy-{}-{at}", if last == Last::Lost { "l" } else { "u" });
+            let again = async |fleet: &Fleet| {
+                fleet
+                    .clone_tenant(
+                        &slug("acme"),
+                        NewTenant::new(slug(&name)),
+                        CloneData::Everything,
+                        |_| {},
+                    )
+                    .await
+            };
+            let first = match &cut {
+                Ok(cut) => again(cut).await.map(drop),
+                Err(_) => Ok(()),
+            };
+            let second = again(&fleet).await;
+            match second {
+                Ok(_) => {}
+                // Its last message was done, and nobody heard of it.
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Conflict, "{at}: {error}");
+                    assert!(error.to_string().contains("is taken"), "{at}: {error}");
+                }
+            }
+            let tenant = fleet.tenant(&slug(&name)).await.unwrap().unwrap();
+            assert_eq!(tenant.status(), Status::Active, "{at}");
+            let schema = tenant.schema_name();
+            let joined = format!("{schema}.notes JOIN {schema}.tags ON tag = name");
+            assert_eq!(count(&mut owner, &joined).await, 1, "{at}");
+            assert_eq!(count(&mut owner, "acme.notes").await, 1);
+            if !crash.happened() {
+                first.unwrap();
+                assert!(at > 20, "{at}");
+                break;
+            }
+        }
+    }
+    let halves = count(&mut owner, "tenancy.tenants WHERE status = 'provisioning'").await;
+    assert_eq!(halves, 0);
+    let strays = count(
+        &mut owner,
+        "pg_namespace n WHERE nspname LIKE 'copy%' AND NOT EXISTS
+            (SELECT FROM tenancy.tenants WHERE schema_name = nspname)",
+    )
+    .await;
+    assert_eq!(strays, 0);
+    let report = fleet.drift(Selection::all()).await.unwrap();
+    assert!(!report.has_drift(), "{:?}", report.tenants);
+}
+
+#[tokio::test]
+async fn three_thousand_tables_fit_the_servers_default_table_of_locks() {
+    if std::env::var_os("TENANCY_TEST_FULL").is_none() {
+        return;
+    }
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    create(&fleet, "large").await;
+    let mut owner = owner(&database).await;
+    for batch in 0..30 {
+        let tables: String = (0..100)
+            .map(|number| {
+                format!(
+                    "CREATE TABLE t{batch:02}_{number:02} (id bigint GENERATED ALWAYS AS IDENTITY \
+                     PRIMARY KEY, a text, note bigint REFERENCES notes (id));"
+                )
+            })
+            .collect();
+        within(&mut owner, "large", &tables).await;
+    }
+    let began = std::time::Instant::now();
+    cloned(&fleet, "large", "copy", CloneData::Everything).await;
+    println!("3,001 tables: {:?}", began.elapsed());
+    let tables = "pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text = 'copy'";
+    assert_eq!(count(&mut owner, tables).await, 3_001);
+}
