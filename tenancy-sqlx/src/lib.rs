@@ -63,8 +63,10 @@ pub use fleet::{
     TenantValidator,
 };
 pub use migrate::{
-    FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
-    Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
+    FleetPlan, FleetStatus, Lint, LintCode, LintSeverity, LintSide, MigrateEvent, Migration,
+    MigrationFailure, MigrationSet, Migrations, Mismatch, Outcome, Pace, PendingMigration,
+    PlannedTenant, Position, RunKind, RunRecord, RunReport, ScopeStatus, Selection, TenantReport,
+    TenantStatus, TenantUndo, Undo, UndoPlan, Wave,
 };
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
