@@ -37,6 +37,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Where the token ends that was given last, in bytes of a text without a byte order mark.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The line of the token that was given last, counted from one.
     pub(crate) fn line(&mut self) -> usize {
         let (from, line) = self.counted;

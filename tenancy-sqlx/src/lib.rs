@@ -65,8 +65,10 @@ pub use fleet::{
     ProvisionEvent, Rename, TenantDrift, TenantPlan, TenantValidator,
 };
 pub use migrate::{
-    FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
-    Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
+    FleetPlan, FleetStatus, Lint, LintCode, LintSeverity, LintSide, MigrateEvent, Migration,
+    MigrationFailure, MigrationSet, Migrations, Mismatch, Outcome, Pace, PendingMigration,
+    PlannedTenant, Position, RunKind, RunRecord, RunReport, ScopeStatus, Selection, TenantReport,
+    TenantStatus, TenantUndo, Undo, UndoPlan, Wave,
 };
 pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;

@@ -25,6 +25,20 @@ pub(crate) fn startup_options(schema: &SchemaName) -> String {
     format!("-c search_path={schema},extensions,pg_temp")
 }
 
+/// The same as a name and its value, for a connection that is opened for one tenant and closed
+/// afterwards; without a schema, for what all tenants share.
+pub(crate) fn startup(schema: Option<&SchemaName>) -> (&'static str, String) {
+    let first = schema.map_or("public", SchemaName::as_str);
+    (NAME, format!("{first},extensions,pg_temp"))
+}
+
+/// What the setting is called.
+pub(crate) const NAME: &str = "search_path";
+
+/// What to write into a routine that looks for its names wherever its caller does.
+pub(crate) const PIN_HINT: &str =
+    "add SET search_path FROM CURRENT, or write its body as BEGIN ATOMIC … END";
+
 /// The same for tools that look at what all tenants share.
 #[cfg(feature = "cli")]
 pub(crate) fn startup_options_shared() -> &'static str {

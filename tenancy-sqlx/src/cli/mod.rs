@@ -65,7 +65,7 @@ pub enum FleetCommand {
     #[command(subcommand)]
     Domain(domain::DomainCommand),
     /// Bring tables up to date, or say what is pending.
-    Migrate(migrate::Migrate),
+    Migrate(Box<migrate::Migrate>),
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
     #[command(after_help = dev_schema::EXAMPLES)]
     DevSchema(dev_schema::DevSchema),
@@ -136,7 +136,7 @@ impl FleetCommand {
             }
             Self::Sql(command) => Some(command.run(output)),
             Self::MakeMigrations(words) => Some(words.run(output)),
-            Self::Migrate(words) => words.as_new().map(|words| words.run(output)),
+            Self::Migrate(words) => words.without_database(output),
             Self::CreateTenant(create) => create
                 .is_public()
                 .then(|| django::CreateTenant::explain_public(output)),
@@ -147,13 +147,10 @@ impl FleetCommand {
     /// Says where the program's migration files are, for the commands that write one.
     #[must_use]
     pub fn migrations_in(mut self, folder: &Path) -> Self {
-        let words = match &mut self {
-            Self::MakeMigrations(words) => Some(words),
-            Self::Migrate(words) => words.as_new_mut(),
-            _ => None,
-        };
-        if let Some(words) = words {
-            words.default_dir(folder);
+        match &mut self {
+            Self::MakeMigrations(words) => words.default_dir(folder),
+            Self::Migrate(words) => words.default_dir(folder),
+            _ => {}
         }
         self
     }

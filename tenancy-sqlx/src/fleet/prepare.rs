@@ -10,9 +10,10 @@ use super::transaction::{self, Locks};
 use super::{FRAMEWORK, Fleet, grants};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::{Listing, Scope, standing};
-use crate::migrate::run::run;
+use crate::migrate::run::Runner;
+use crate::migrate::runs::announcement;
 use crate::migrate::script::{Script, apply};
-use crate::migrate::{Outcome, RunReport};
+use crate::migrate::{Outcome, RunKind, RunReport};
 
 impl Fleet {
     /// Brings the framework's tables and the shared migrations to head, and the rights of the
@@ -37,7 +38,7 @@ impl Fleet {
     }
 
     async fn prepare_on(&self, connection: &mut PgConnection) -> Result<RunReport, Error> {
-        let mut report = RunReport::start();
+        let mut report = RunReport::start(RunKind::Prepare);
         let clock = tokio::time::Instant::now();
         let roles = Roles::of(self, connection).await?;
         let framework = self
@@ -45,8 +46,14 @@ impl Fleet {
             .await?;
         report.framework = Some(accept(framework, "framework")?);
 
-        let shared = &self.migrations.shared;
-        let shared = run(connection, &Scope::Shared, shared, report.run).await?;
+        let announcement = announcement(report.run, report.kind, self.program());
+        let runner = Runner {
+            owner: &self.owner,
+            set: &self.migrations.shared,
+            run: report.run,
+            announcement: Some(&announcement),
+        };
+        let shared = runner.to_head(connection, &Scope::Shared).await?;
         report.shared = Some(accept(shared, "shared")?);
         report.duration = clock.elapsed();
         // A newer program may keep its roles otherwise.
@@ -113,12 +120,11 @@ impl Fleet {
             .filter(|migration| ledger.pending.contains(&migration.version()))
             .collect();
         if !pending.is_empty() {
-            apply(
-                connection,
-                &Script::new(String::new(), &Scope::Framework, &pending, report.run),
-            )
-            .await
-            .map_err(|failure| failure.into_error().while_doing("preparing the database"))?;
+            let mut script = Script::new(String::new(), &Scope::Framework, &pending, report.run);
+            script.push(&announcement(report.run, report.kind, self.program()));
+            apply(connection, &script)
+                .await
+                .map_err(|failure| failure.into_error().while_doing("preparing the database"))?;
         }
         if let Some(login) = &self.app_login {
             let changed = !missing.is_empty() || !pending.is_empty();
@@ -165,10 +171,12 @@ impl Fleet {
         report: &RunReport,
     ) -> Result<(), Error> {
         sqlx::query(
-            "INSERT INTO tenancy.migration_runs (id, program, started_at) VALUES ($1, $2, $3)",
+            "INSERT INTO tenancy.migration_runs (id, program, kind, started_at)
+             VALUES ($1, $2, $3, $4)",
         )
         .bind(report.run)
         .bind(self.program())
+        .bind(report.kind.as_str())
         .bind(report.started_at)
         .execute(connection)
         .await?;
@@ -185,9 +193,16 @@ impl Fleet {
             .outcomes()
             .filter(|outcome| matches!(outcome, Outcome::Blocked(_)))
             .count();
-        let counts = [report.applied(), report.failures().count(), blocked];
-        self.enter(connection, report.run, report.started_at, counts)
-            .await
+        let changed = report.applied() + report.undone();
+        let counts = [changed, report.failures().count(), blocked];
+        self.enter(
+            connection,
+            report.kind,
+            report.run,
+            report.started_at,
+            counts,
+        )
+        .await
     }
 
     /// Enters a run by its numbers of applied migrations, failed and blocked targets, or
@@ -195,6 +210,7 @@ impl Fleet {
     pub(super) async fn enter(
         &self,
         connection: &mut PgConnection,
+        kind: RunKind,
         run: Uuid,
         started_at: OffsetDateTime,
         counts: [usize; 3],
@@ -202,8 +218,8 @@ impl Fleet {
         let [applied, failed, blocked] = counts.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         sqlx::query(
             "INSERT INTO tenancy.migration_runs
-                 (id, program, started_at, finished_at, applied, failed, blocked)
-             VALUES ($1, $2, $3, pg_catalog.clock_timestamp(), $4, $5, $6)
+                 (id, program, kind, started_at, finished_at, applied, failed, blocked)
+             VALUES ($1, $2, $7, $3, pg_catalog.clock_timestamp(), $4, $5, $6)
              ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at,
                  applied = excluded.applied, failed = excluded.failed, blocked = excluded.blocked",
         )
@@ -213,6 +229,7 @@ impl Fleet {
         .bind(applied)
         .bind(failed)
         .bind(blocked)
+        .bind(kind.as_str())
         .execute(connection)
         .await?;
         Ok(())

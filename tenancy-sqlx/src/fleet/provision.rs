@@ -13,6 +13,7 @@ use super::role::{self, Roles};
 use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
 use crate::error::Error;
+use crate::migrate::RunKind;
 use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{Scope, Target};
 use crate::migrate::script::{Script, apply};
@@ -139,7 +140,8 @@ impl Fleet {
         progress(ProvisionEvent::Migrated {
             versions: self.migrations.tenant.versions(),
         });
-        self.enter(connection, run, started_at, [pending.len(), 0, 0])
+        let counts = [pending.len(), 0, 0];
+        self.enter(connection, RunKind::Create, run, started_at, counts)
             .await?;
         notify(connection, &change(tenant.id(), plan)).await?;
         transaction::commit(connection).await?;
@@ -162,19 +164,20 @@ impl Fleet {
                 let error = failed(&**resource, error);
                 progress(ProvisionEvent::Undoing);
                 // The one that failed may have come half way, so it is purged like those before.
-                return Err(match self.undo(connection, &tenant, plan, index).await {
-                    Ok(()) => error,
-                    Err(left) => {
-                        error.while_doing(format!("what was made could not be taken back ({left})"))
-                    }
-                });
+                return Err(
+                    match self.take_back(connection, &tenant, plan, index).await {
+                        Ok(()) => error,
+                        Err(left) => error
+                            .while_doing(format!("what was made could not be taken back ({left})")),
+                    },
+                );
             }
         }
         activate(connection, tenant, plan).await
     }
 
     /// Takes back the resources up to `last`, newest first, then the schema and the rows.
-    async fn undo(
+    async fn take_back(
         &self,
         connection: &mut PgConnection,
         tenant: &Tenant,

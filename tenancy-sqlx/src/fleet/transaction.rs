@@ -1,6 +1,8 @@
 //! The owner's transactions: a connection of their own, explicit limits, and locks that end with
 //! them.
 
+use std::time::Duration;
+
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -46,7 +48,7 @@ pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Err
 pub(crate) struct Locks(Vec<i64>);
 
 impl Locks {
-    /// Keeps nobody from anything.
+    /// None.
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
@@ -106,6 +108,32 @@ impl Locks {
     }
 }
 
+impl Locks {
+    /// Their keys, in order.
+    pub(crate) fn keys(&self) -> &[i64] {
+        &self.0
+    }
+}
+
+/// How long a transaction waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// For our own locks: as long as an honest migration may take.
+    pub(crate) own: Duration,
+    /// For those of tables: only briefly, because everybody who comes after us queues behind our
+    /// waiting.
+    pub(crate) tables: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            own: Duration::from_secs(60),
+            tables: Duration::from_secs(5),
+        }
+    }
+}
+
 /// 64 bits of a digest over purpose and name; a collision makes two things wait for each other.
 fn key(purpose: &str, name: &str) -> i64 {
     let digest = Sha256::digest(format!("tenancy:{purpose}:{name}").as_bytes());
@@ -115,28 +143,38 @@ fn key(purpose: &str, name: &str) -> i64 {
 }
 
 /// The message that begins a transaction and takes `locks`.
-///
-/// Our own locks are waited for as long as an honest migration may take; those of tables only
-/// briefly, because everybody who comes after us queues behind our waiting.
 pub(crate) fn begin(locks: &Locks) -> String {
-    format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+    begin_within(locks, Patience::default())
+}
+
+/// The message that begins a transaction and takes `locks`, waiting no longer than that.
+pub(crate) fn begin_within(locks: &Locks, patience: Patience) -> String {
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
          SET LOCAL standard_conforming_strings = on; \
          SET LOCAL statement_timeout = 0; \
-         SET LOCAL idle_in_transaction_session_timeout = 0{}",
-        take(locks, "60s")
+         SET LOCAL idle_in_transaction_session_timeout = 0";
+    // Zero would be for ever.
+    let [own, tables] = [patience.own, patience.tables].map(|time| time.as_millis().max(1));
+    format!(
+        "{begin}{}",
+        take_within(locks, &format!("{own}ms"), &format!("{tables}ms"))
     )
 }
 
 /// What comes after the other statements of a message to take `locks`, each within `limit`.
 pub(crate) fn take(locks: &Locks, limit: &str) -> String {
+    take_within(locks, limit, "5s")
+}
+
+/// The same; later locks are waited for as long as `tables` says.
+fn take_within(locks: &Locks, limit: &str, tables: &str) -> String {
     use std::fmt::Write as _;
     let mut sql = format!("; SET LOCAL lock_timeout = '{limit}'");
     let keys = sabotaged!("fleet.no-lock", &[][..], &locks.0);
     for key in keys {
         let _ = write!(sql, "; SELECT pg_catalog.pg_advisory_xact_lock({key})");
     }
-    sql.push_str("; SET LOCAL lock_timeout = '5s'");
+    let _ = write!(sql, "; SET LOCAL lock_timeout = '{tables}'");
     sql
 }
 

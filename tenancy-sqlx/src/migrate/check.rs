@@ -52,6 +52,23 @@ pub(super) fn check(sql: &str) -> Result<(), Refusal> {
     })
 }
 
+/// Refuses a text that does not end, or that no server reads.
+pub(super) fn check_quotes(sql: &str) -> Result<(), Refusal> {
+    let mut lexer = Lexer::new(sql);
+    loop {
+        let reason = match lexer.next() {
+            Ok(None) => return Ok(()),
+            Ok(Some(Token::Symbol('\\' | '\0'))) => "a character is no SQL: remove it",
+            Ok(Some(_)) => continue,
+            Err(_) => "a quote or comment does not end",
+        };
+        return Err(Refusal {
+            line: lexer.line(),
+            reason: reason.into(),
+        });
+    }
+}
+
 /// What is remembered of the statement that is being read.
 #[derive(Debug, Default)]
 struct Statement {
@@ -143,13 +160,21 @@ impl Statement {
                 "{first} changes the session, which outlives the migration: remove it"
             )),
             "COPY" => Err("COPY needs data beside the file: use INSERT".into()),
-            "VACUUM" => Err("VACUUM cannot run in a transaction: run it by itself".into()),
+            "VACUUM" => Err(
+                "VACUUM cannot run in a transaction: put it into a file of its own whose \
+                 first line is `-- no-transaction`"
+                    .into(),
+            ),
             "CREATE" | "DROP" | "REINDEX" | "REFRESH" if self.concurrently => {
                 // REFRESH MATERIALIZED VIEW CONCURRENTLY is the one that may.
                 if first == "REFRESH" {
                     return Ok(());
                 }
-                Err("CONCURRENTLY cannot run in a transaction: leave the word out".into())
+                Err(
+                    "CONCURRENTLY cannot run in a transaction: leave the word out, or put the \
+                     statement into a file of its own whose first line is `-- no-transaction`"
+                        .into(),
+                )
             }
             _ => Ok(()),
         }

@@ -2,6 +2,7 @@
 
 use super::migration::Migration;
 use super::report::{MigrationFailure, Position};
+use super::script;
 use crate::error::{Error, ErrorKind, kind_of};
 
 /// Why a turn was given up.
@@ -20,7 +21,7 @@ enum Cause {
 }
 
 impl Failure {
-    pub(super) fn of(error: Error) -> Self {
+    pub(crate) fn of(error: Error) -> Self {
         Self {
             version: None,
             file: None,
@@ -47,6 +48,16 @@ impl Failure {
         }
     }
 
+    /// What the server said about a statement of `migration` that begins at the byte `start` and
+    /// was sent by itself.
+    pub(super) fn in_statement(error: sqlx::Error, migration: &Migration, start: usize) -> Self {
+        let offset = script::position(&error);
+        let sql = migration.sql();
+        let position =
+            offset.map(|offset| script::place(sql, sql[..start].chars().count() + offset));
+        Self::server(error, Some(migration), position)
+    }
+
     pub(super) fn migration(migration: Option<&Migration>, message: String) -> Self {
         Self {
             version: migration.map(Migration::version),
@@ -55,7 +66,8 @@ impl Failure {
         }
     }
 
-    fn sqlstate(&self) -> Option<String> {
+    /// The SQLSTATE, when the server said one.
+    pub(super) fn sqlstate(&self) -> Option<String> {
         let Cause::Server(error) = &self.cause else {
             return None;
         };
@@ -63,7 +75,7 @@ impl Failure {
     }
 
     /// Whether somebody else held a lock, so that trying again makes sense.
-    pub(super) fn is_contention(&self) -> bool {
+    pub(crate) fn is_contention(&self) -> bool {
         self.sqlstate()
             .is_some_and(|code| matches!(&*code, "55P03" | "40P01" | "40001"))
     }

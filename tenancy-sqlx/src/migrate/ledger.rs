@@ -6,6 +6,7 @@ use tenancy_core::{SchemaName, Slug, Status, TenantId};
 use uuid::Uuid;
 
 use super::migration::Migration;
+use super::selection::Selection;
 use super::set::MigrationSet;
 use super::status::ScopeStatus;
 use crate::error::{Error, ErrorKind};
@@ -87,6 +88,27 @@ impl Sets<'_> {
     }
 }
 
+/// Which tenants are asked about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filter<'a> {
+    /// Those of these slugs.
+    pub(crate) only: Option<&'a [Slug]>,
+    /// Not those of these.
+    pub(crate) except: &'a [Slug],
+    /// Those in one of these statuses, unless there are none.
+    pub(crate) statuses: &'a [Status],
+}
+
+impl<'a> Filter<'a> {
+    pub(crate) fn of(selection: &'a Selection) -> Self {
+        Self {
+            only: selection.slugs(),
+            except: &selection.except,
+            statuses: &selection.statuses,
+        }
+    }
+}
+
 /// Reads the whole ledger in one query; only what differs from head crosses the wire.
 ///
 /// With `only`, tenants of other slugs are neither listed nor counted.
@@ -94,6 +116,20 @@ pub(crate) async fn standing(
     connection: &mut PgConnection,
     sets: Sets<'_>,
     only: Option<&[Slug]>,
+    listing: Listing,
+) -> Result<Standing, Error> {
+    let filter = Filter {
+        only,
+        ..Filter::default()
+    };
+    standing_of(connection, sets, filter, listing).await
+}
+
+/// The same; tenants that `filter` leaves out are neither listed nor counted.
+pub(crate) async fn standing_of(
+    connection: &mut PgConnection,
+    sets: Sets<'_>,
+    filter: Filter<'_>,
     listing: Listing,
 ) -> Result<Standing, Error> {
     const STANDING: &str = "
@@ -112,6 +148,8 @@ pub(crate) async fn standing(
             SELECT 'tenant', id, slug, schema_name, status, $5::bigint[], $6::bytea[]
             FROM tenancy.tenants
             WHERE status <> 'purged' AND ($7::text[] IS NULL OR slug = ANY ($7))
+              AND slug <> ALL ($9::text[])
+              AND ($10::text[] = '{}' OR status = ANY ($10))
         ), judged AS (
             SELECT subjects.scope, subjects.tenant_id, slug, schema_name, status,
                    coalesce(versions, '{}') AS versions, coalesce(checksums, '{}') AS checksums,
@@ -126,7 +164,12 @@ pub(crate) async fn standing(
         FROM judged
         WHERE scope <> 'tenant' OR NOT at_head OR $8
         ORDER BY slug";
-    let only: Option<Vec<&str>> = only.map(|slugs| slugs.iter().map(Slug::as_str).collect());
+    let names = |slugs: &[Slug]| slugs.iter().map(Slug::to_string).collect::<Vec<_>>();
+    let statuses: Vec<_> = filter
+        .statuses
+        .iter()
+        .map(|status| status.as_str())
+        .collect();
     let rows = sqlx::query(STANDING)
         .bind(sets.framework.versions())
         .bind(sets.framework.checksums())
@@ -134,8 +177,10 @@ pub(crate) async fn standing(
         .bind(sets.shared.checksums())
         .bind(sets.tenant.versions())
         .bind(sets.tenant.checksums())
-        .bind(only)
+        .bind(filter.only.map(names))
         .bind(listing == Listing::Everyone)
+        .bind(names(filter.except))
+        .bind(statuses)
         .fetch_all(connection)
         .await
         .map_err(explain)?;
@@ -195,15 +240,62 @@ where
         })
 }
 
+/// The statement that enters `migrations` into the ledgers of all of `tenants` at once, a row for
+/// each of each; their time is shared out evenly.
+pub(crate) fn entries(
+    scope: &str,
+    tenants: &[Uuid],
+    migrations: &[&Migration],
+    run: Uuid,
+) -> String {
+    let ids: Vec<_> = tenants.iter().map(|id| format!("'{id}'")).collect();
+    let rows: Vec<_> = migrations
+        .iter()
+        .map(|migration| {
+            format!(
+                "({}::bigint, {}, '\\x{}'::bytea)",
+                migration.version(),
+                literal(migration.name()),
+                hex(migration.checksum())
+            )
+        })
+        .collect();
+    let (ids, rows) = (ids.join(", "), rows.join(", "));
+    let share = (tenants.len() * migrations.len()).max(1);
+    format!(
+        "INSERT INTO tenancy.migrations \
+         (scope, tenant_id, version, name, checksum, run_id, applied_at, duration_us) \
+         SELECT '{scope}', t.id, m.version, m.name, m.checksum, '{run}', \
+         pg_catalog.clock_timestamp(), (pg_catalog.date_part('epoch', \
+         pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()) \
+         * 1000000 / {share})::bigint \
+         FROM pg_catalog.unnest(ARRAY[{ids}]::uuid[]) AS t (id), \
+         (VALUES {rows}) AS m (version, name, checksum) ORDER BY t.id, m.version"
+    )
+}
+
+/// Asks the version that was just applied and the schema that it left behind.
+pub(super) fn trace(version: i64) -> String {
+    format!(
+        "SELECT {version}::bigint AS tenancy_version, \
+         pg_catalog.current_schema()::text AS tenancy_schema"
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// The statement that enters `migration` into the ledger; it tells the version and the schema
 /// that the migration left behind, which the runner compares with what it expects.
 pub(super) fn entry(scope: &Scope, migration: &Migration, run: Uuid) -> String {
     let (name, tenant) = (scope.name(), scope.tenant());
-    let mut checksum = String::with_capacity(2 * migration.checksum().len());
-    for byte in migration.checksum() {
-        use std::fmt::Write as _;
-        let _ = write!(checksum, "{byte:02x}");
-    }
+    let checksum = hex(migration.checksum());
     format!(
         "INSERT INTO tenancy.migrations \
          (scope, tenant_id, version, name, checksum, run_id, applied_at, duration_us) \

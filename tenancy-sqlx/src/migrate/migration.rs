@@ -5,6 +5,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha384};
 
+use super::outside;
+
 /// One numbered step from a schema to the next.
 #[derive(Clone)]
 pub struct Migration {
@@ -61,12 +63,10 @@ impl Migration {
         }
     }
 
-    pub(super) fn down_file_name(&self) -> String {
+    pub(crate) fn down_file_name(&self) -> String {
         let up = self.file_name();
-        match up.strip_suffix(".up.sql") {
-            Some(stem) => format!("{stem}.down.sql"),
-            None => up,
-        }
+        let stem = up.strip_suffix(".up.sql").or(up.strip_suffix(".sql"));
+        format!("{}.down.sql", stem.unwrap_or(&up))
     }
 
     pub(super) fn in_file(self, file: String) -> Self {
@@ -79,9 +79,29 @@ impl Migration {
         &self.sql
     }
 
+    /// Whether it runs in a transaction with its ledger entry, which all do but those whose first
+    /// line is `-- no-transaction`.
+    pub fn is_transactional(&self) -> bool {
+        !outside::is_marked(&self.sql)
+    }
+
+    /// What it does to tables that nobody uses yet, where a transaction holds for everything.
+    pub(super) fn sql_inside(&self) -> Cow<'_, str> {
+        if self.is_transactional() {
+            return Cow::Borrowed(&self.sql);
+        }
+        Cow::Owned(outside::inside(&self.sql))
+    }
+
     /// What takes it back, if anything does.
     pub fn down(&self) -> Option<&str> {
         self.down.as_deref()
+    }
+
+    /// What takes it back, as a step of the same version.
+    pub(super) fn as_down(&self) -> Option<Self> {
+        let down = Self::new(self.version, self.name.clone(), self.down.clone()?);
+        Some(down.in_file(self.down_file_name()))
     }
 
     /// The SHA-384 digest of its text.

@@ -6,11 +6,15 @@ use tenancy_core::{Slug, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::runs::RunKind;
+
 /// Everything one run did; tenants that were at head are only counted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunReport {
     /// The run's id in the ledger.
     pub run: Uuid,
+    /// What it was for.
+    pub kind: RunKind,
     /// When it began.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
@@ -28,9 +32,10 @@ pub struct RunReport {
 }
 
 impl RunReport {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(kind: RunKind) -> Self {
         Self {
             run: Uuid::now_v7(),
+            kind,
             started_at: OffsetDateTime::now_utc(),
             duration: Duration::ZERO,
             framework: None,
@@ -40,14 +45,30 @@ impl RunReport {
         }
     }
 
-    /// Whether everything that was selected is at head now.
+    /// Whether everything that was selected is where the run was to bring it.
     pub fn is_complete(&self) -> bool {
         self.outcomes().all(Outcome::is_complete)
     }
 
-    /// How many migrations were applied, counting each tenant's.
+    /// How many migrations were applied, or entered as applied, counting each tenant's.
     pub fn applied(&self) -> usize {
         self.outcomes().map(|outcome| outcome.applied().len()).sum()
+    }
+
+    /// How many migrations were taken back, counting each tenant's.
+    pub fn undone(&self) -> usize {
+        let undone = self.outcomes().map(|outcome| match outcome {
+            Outcome::Undone { versions } => versions.len(),
+            _ => 0,
+        });
+        undone.sum()
+    }
+
+    /// How many tenants had no turn, because the run stopped before.
+    pub fn not_reached(&self) -> usize {
+        self.outcomes()
+            .filter(|outcome| matches!(outcome, Outcome::NotReached))
+            .count()
     }
 
     /// The tenants, or the shared part, whose migration failed.
@@ -91,14 +112,27 @@ pub enum Outcome {
     },
     /// Its ledger does not fit this program, so nothing was touched.
     Blocked(Mismatch),
-    /// A migration failed and everything of this turn was rolled back.
+    /// A migration failed and everything of its transaction was rolled back; what migrations
+    /// before it did outside that transaction stays, and is in the ledger.
     Failed(MigrationFailure),
+    /// The run stopped before its turn, so nothing was touched.
+    NotReached,
+    /// Other runs applied these versions later, so what was to be taken back stays.
+    Superseded {
+        /// The versions on top.
+        versions: Vec<i64>,
+    },
+    /// What another run had applied is taken back.
+    Undone {
+        /// The versions, newest first.
+        versions: Vec<i64>,
+    },
 }
 
 impl Outcome {
-    /// Whether it is at head now.
+    /// Whether it is where the run was to bring it.
     pub fn is_complete(&self) -> bool {
-        matches!(self, Self::Applied { .. })
+        matches!(self, Self::Applied { .. } | Self::Undone { .. })
     }
 
     /// The versions that were applied now.

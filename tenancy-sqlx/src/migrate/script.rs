@@ -16,8 +16,6 @@ use crate::search_path;
 #[derive(Debug)]
 pub(crate) struct Script<'a> {
     text: String,
-    /// The schema that must be current after each migration.
-    schema: Option<&'a str>,
     parts: Vec<Part<'a>>,
 }
 
@@ -26,6 +24,8 @@ struct Part<'a> {
     migration: &'a Migration,
     /// Where it begins in the text, in characters.
     start: usize,
+    /// The schema that must be current after it.
+    schema: Option<&'a str>,
 }
 
 impl<'a> Script<'a> {
@@ -40,31 +40,74 @@ impl<'a> Script<'a> {
         if !text.is_empty() {
             text.push_str(";\n");
         }
-        text.push_str(&path(scope));
-        text.push_str(";\n");
-        let mut parts = Vec::with_capacity(pending.len());
-        let mut characters = text.chars().count();
+        let mut script = Self {
+            text,
+            parts: Vec::with_capacity(pending.len()),
+        };
+        script.add(scope, pending, |migration| {
+            ledger::entry(scope, migration, run)
+        });
+        script
+    }
+
+    /// Joins `pending` for each of `scopes`, which are tenants, and enters all of it at the end.
+    pub(super) fn batch(
+        scopes: impl IntoIterator<Item = &'a Scope>,
+        pending: &[&'a Migration],
+        run: Uuid,
+    ) -> Self {
+        let mut script = Self {
+            text: String::new(),
+            parts: Vec::new(),
+        };
+        let mut tenants = Vec::new();
+        for scope in scopes {
+            script.add(scope, pending, |migration| {
+                ledger::trace(migration.version())
+            });
+            tenants.push(scope.tenant());
+        }
+        script.push(&ledger::entries("tenant", &tenants, pending, run));
+        script
+    }
+
+    /// Joins `steps`, of which none is entered into the ledger.
+    pub(super) fn unentered(scope: &'a Scope, steps: &[&'a Migration]) -> Self {
+        let mut script = Self {
+            text: String::new(),
+            parts: Vec::with_capacity(steps.len()),
+        };
+        script.add(scope, steps, |step| ledger::trace(step.version()));
+        script
+    }
+
+    /// Adds `pending` on the path of `scope`, and behind each what tells where it left the path.
+    fn add(
+        &mut self,
+        scope: &'a Scope,
+        pending: &[&'a Migration],
+        trace: impl Fn(&Migration) -> String,
+    ) {
+        self.text.push_str(&path(scope));
+        self.text.push_str(";\n");
+        let mut characters = self.text.chars().count();
         for migration in pending {
-            parts.push(Part {
+            self.parts.push(Part {
                 migration,
                 start: characters,
+                schema: match scope {
+                    Scope::Framework => None,
+                    Scope::Shared => Some("public"),
+                    Scope::Tenant(target) => Some(target.schema.as_str()),
+                },
             });
-            let from = text.len();
-            text.push_str(migration.sql());
+            let from = self.text.len();
+            self.text.push_str(&migration.sql_inside());
             // The line end closes a comment that the file ends with.
-            text.push_str("\n;\n");
-            text.push_str(&ledger::entry(scope, migration, run));
-            text.push_str(";\n");
-            characters += text[from..].chars().count();
-        }
-        Self {
-            text,
-            schema: match scope {
-                Scope::Framework => None,
-                Scope::Shared => Some("public"),
-                Scope::Tenant(target) => Some(target.schema.as_str()),
-            },
-            parts,
+            self.text.push_str("\n;\n");
+            self.text.push_str(&trace(migration));
+            self.text.push_str(";\n");
+            characters += self.text[from..].chars().count();
         }
     }
 
@@ -75,13 +118,7 @@ impl<'a> Script<'a> {
 
     /// Names the migration that `error` belongs to, after `done` were finished.
     fn blame(&self, error: sqlx::Error, done: usize) -> Failure {
-        let offset = error
-            .as_database_error()
-            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-            .and_then(|error| match error.position() {
-                Some(PgErrorPosition::Original(position)) => position.checked_sub(1),
-                _ => None,
-            });
+        let offset = position(&error);
         // A syntax error anywhere stops the message before its first statement.
         let part = match offset {
             Some(offset) => self.parts.iter().rev().find(|part| part.start <= offset),
@@ -113,18 +150,21 @@ pub(crate) async fn apply(
         let Ok(version) = row.try_get::<i64, _>("tenancy_version") else {
             continue;
         };
+        let Some(part) = script.parts.get(done) else {
+            return Err(Failure::other("the ledger was written by a migration"));
+        };
         let schema: Option<&str> = row.try_get("tenancy_schema")?;
-        if script.schema.is_some() && schema != script.schema {
+        if part.schema.is_some() && schema != part.schema {
             return Err(Failure::migration(
-                script.parts.get(done).map(|part| part.migration),
+                Some(part.migration),
                 format!(
                     "the path was left at {} instead of {}: remove what changes it",
                     schema.unwrap_or("no schema"),
-                    script.schema.unwrap_or_default(),
+                    part.schema.unwrap_or_default(),
                 ),
             ));
         }
-        if script.parts.get(done).map(|part| part.migration.version()) != Some(version) {
+        if part.migration.version() != version {
             return Err(Failure::other("the ledger was written by a migration"));
         }
         done += 1;
@@ -143,8 +183,17 @@ pub(super) fn path(scope: &Scope) -> String {
     }
 }
 
+/// How many characters of what was sent precede the one that `error` is about.
+pub(super) fn position(error: &sqlx::Error) -> Option<usize> {
+    let error = error.as_database_error()?;
+    match error.try_downcast_ref::<PgDatabaseError>()?.position()? {
+        PgErrorPosition::Original(position) => position.checked_sub(1),
+        PgErrorPosition::Internal { .. } => None,
+    }
+}
+
 /// The line and column of the character that `before` others precede.
-fn place(sql: &str, before: usize) -> Position {
+pub(super) fn place(sql: &str, before: usize) -> Position {
     let mut position = Position { line: 1, column: 1 };
     for c in sql.chars().take(before) {
         if c == '\n' {

@@ -9,6 +9,7 @@ use sqlx::migrate::{MigrationType, Migrator};
 use super::check::{self, Refusal};
 use super::migration::Migration;
 use super::names::{self, Side};
+use super::outside;
 use crate::error::{Error, ErrorKind};
 
 /// Migrations with unique versions, in order, none of which touches the transaction, the path or
@@ -39,9 +40,10 @@ impl MigrationSet {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when two have one version, a version is below one, or the SQL
-    /// of one controls the transaction, sets the path or changes the session; the message names
-    /// the file and the line.
+    /// [`ErrorKind::Configuration`] when two have one version, a version is below one, the SQL of
+    /// one controls the transaction, sets the path or changes the session, or one that opts out of
+    /// its transaction has a statement that may not be repeated; the message names the file and
+    /// the line.
     pub fn new(migrations: impl IntoIterator<Item = Migration>) -> Result<Self, Error> {
         let mut migrations: Vec<_> = migrations.into_iter().collect();
         migrations.sort_by_key(Migration::version);
@@ -71,19 +73,27 @@ impl MigrationSet {
         let set = Self {
             migrations: migrations.into(),
         };
-        set.each_text(check::check)?;
+        set.each_text(|text, sql| match text {
+            Text::Up if outside::is_marked(sql) => outside::check(sql),
+            Text::Down if outside::is_marked(sql) => Err(Refusal {
+                line: 1,
+                reason: "a down file runs in a transaction: remove this line, and CONCURRENTLY"
+                    .into(),
+            }),
+            _ => check::check(sql),
+        })?;
         Ok(set)
     }
 
     /// Refuses the first text that `check` refuses, up or down.
-    fn each_text(&self, check: impl Fn(&str) -> Result<(), Refusal>) -> Result<(), Error> {
+    fn each_text(&self, check: impl Fn(Text, &str) -> Result<(), Refusal>) -> Result<(), Error> {
         for migration in self {
-            let up = (migration.file_name(), migration.sql());
+            let up = (Text::Up, migration.file_name(), migration.sql());
             let down = migration
                 .down()
-                .map(|sql| (migration.down_file_name(), sql));
-            for (file, sql) in std::iter::once(up).chain(down) {
-                check(sql).map_err(|Refusal { line, reason }| {
+                .map(|sql| (Text::Down, migration.down_file_name(), sql));
+            for (text, file, sql) in std::iter::once(up).chain(down) {
+                check(text, sql).map_err(|Refusal { line, reason }| {
                     Error::new(
                         ErrorKind::Configuration,
                         format!("migration {file}, line {line}: {reason}"),
@@ -98,15 +108,11 @@ impl MigrationSet {
     ///
     /// # Errors
     ///
-    /// As [`MigrationSet::new`]; also when a file opts out of its transaction.
+    /// As [`MigrationSet::new`].
     pub fn embedded(migrator: &Migrator) -> Result<Self, Error> {
         let mut parts = Parts::default();
         for migration in migrator.iter() {
             let name = migration.description.replace(' ', "_");
-            if migration.no_tx {
-                let file = format!("{}_{name}.sql", migration.version);
-                return Err(refuse_without_transaction(&file));
-            }
             let sql = migration.sql.as_str().to_owned();
             let up = Migration::new(migration.version, name, sql);
             parts.add(up, migration.migration_type)?;
@@ -149,9 +155,6 @@ impl MigrationSet {
                 ))
             })?;
             let sql = std::fs::read_to_string(&path).map_err(|error| unreadable(error, &path))?;
-            if sql.starts_with("-- no-transaction") {
-                return Err(refuse_without_transaction(&file));
-            }
             let read = Migration::new(version, name.to_owned(), sql);
             parts.add(read.in_file(file.into_owned()), kind)?;
         }
@@ -179,6 +182,12 @@ impl MigrationSet {
     /// The newest version.
     pub fn head(&self) -> Option<i64> {
         self.migrations.last().map(Migration::version)
+    }
+
+    /// The migrations of these versions, in order.
+    pub(crate) fn select(&self, versions: &[i64]) -> Vec<&Migration> {
+        let chosen = |migration: &&Migration| versions.contains(&migration.version());
+        self.iter().filter(chosen).collect()
     }
 
     pub(crate) fn checksums(&self) -> Vec<&[u8]> {
@@ -251,10 +260,17 @@ impl Migrations {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let sides = [(&self.shared, Side::Shared), (&self.tenant, Side::Tenant)];
         for (set, side) in sides {
-            set.each_text(|sql| names::check(sql, side))?;
+            set.each_text(|_, sql| names::check(sql, side))?;
         }
         Ok(())
     }
+}
+
+/// Which text of a migration is looked at.
+#[derive(Debug, Clone, Copy)]
+enum Text {
+    Up,
+    Down,
 }
 
 /// Ups and downs of the same version, in whatever order they are found.
@@ -292,16 +308,6 @@ impl Parts {
         }
         MigrationSet::new(self.ups)
     }
-}
-
-fn refuse_without_transaction(file: &str) -> Error {
-    Error::new(
-        ErrorKind::Configuration,
-        format!(
-            "migration {file} asks to run without a transaction: it could stop half way, so \
-             remove that line"
-        ),
-    )
 }
 
 #[cfg(test)]
@@ -372,8 +378,25 @@ mod tests {
         let error = MigrationSet::read(folder.path()).unwrap_err();
         assert!(error.to_string().contains(" 0007_bad.down.sql"), "{error}");
 
-        std::fs::write(folder.path().join("7_bad.sql"), "-- no-transaction\n").unwrap();
-        assert!(MigrationSet::read(folder.path()).is_err());
+        std::fs::write(
+            folder.path().join("0007_bad.down.sql"),
+            "-- no-transaction\n",
+        )
+        .unwrap();
+        let error = MigrationSet::read(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("0007_bad.down.sql, line 1"),
+            "{error}"
+        );
+        let outside = "-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS a ON b (c);\n\
+                       CREATE INDEX CONCURRENTLY d ON b (c)";
+        std::fs::write(folder.path().join("0007_bad.down.sql"), "").unwrap();
+        std::fs::write(folder.path().join("0007_bad.up.sql"), outside).unwrap();
+        let error = MigrationSet::read(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("0007_bad.up.sql, line 3"),
+            "{error}"
+        );
         assert!(MigrationSet::read(folder.path().join("nothing")).is_err());
     }
 }

@@ -50,12 +50,19 @@ impl TenantChange {
 /// A statement that tells of a change of the tenant `id` once the open transaction is committed;
 /// who else has its names is asked in it.
 pub(crate) fn notify_of(id: TenantId) -> String {
+    notify_of_each([id])
+}
+
+/// The same for several tenants: each is told of by itself.
+pub(crate) fn notify_of_each(ids: impl IntoIterator<Item = TenantId>) -> String {
+    let ids: Vec<_> = ids.into_iter().map(|id| format!("'{id}'")).collect();
+    let ids = ids.join(", ");
     format!(
         "SELECT pg_catalog.pg_notify('{CHANNEL}', CASE WHEN pg_catalog.octet_length(news) > {LONGEST} \
          THEN 'null' ELSE news END) FROM (SELECT pg_catalog.json_build_object('id', t.id, \
          'slugs', pg_catalog.json_build_array(t.slug), 'domains', (SELECT coalesce( \
          pg_catalog.json_agg(d.domain), '[]') FROM tenancy.domains d WHERE d.tenant_id = t.id))::text \
-         AS news FROM tenancy.tenants t WHERE t.id = '{id}') AS told"
+         AS news FROM tenancy.tenants t WHERE t.id IN ({ids})) AS told"
     )
 }
 
