@@ -31,6 +31,7 @@
 mod output;
 
 mod domain;
+mod lifecycle;
 mod migrate;
 mod new_migration;
 mod psql;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use super::psql;
+use super::{lifecycle, psql};
 use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
@@ -64,6 +64,9 @@ pub enum TenantCommand {
         #[arg(long)]
         schema: Option<SchemaName>,
     },
+    /// List what was done to a tenant, step by step; a purged one by its slug or id.
+    #[command(after_help = "Example:\n  tenant history acme --json")]
+    History(lifecycle::Which),
     /// Open psql on a tenant's tables, as their owner.
     #[command(after_help = "Examples:\n  tenant psql acme\n  tenant psql acme -- -c '\\d'")]
     Psql {
@@ -146,6 +149,7 @@ impl TenantCommand {
                     format!("tenant {slug} is called {new} now, in schema {schema}")
                 }))
             }
+            Self::History(which) => lifecycle::history(&which, fleet, output).await,
             Self::Psql { slug, arguments } => {
                 let tenant = existing(fleet, &slug).await?;
                 psql::run(fleet, Some(tenant.schema_name()), arguments, output).await

@@ -1,11 +1,13 @@
 //! Creates a tenant: all of it or nothing.
 
+use serde_json::json;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use tenancy_core::{Status, Tenant, TenantId, sabotaged};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::journal::{BEGUN, DONE, Kind, Operation, UNDOING, UNDONE};
 use super::life::{failed, release};
 use super::names::refuse_taken;
 use super::new_tenant::TenantPlan;
@@ -78,12 +80,13 @@ impl Fleet {
             transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
             Some(guard)
         };
-        let rows = self.create_rows(connection, id, plan, role, progress);
+        let operation = self.operation(id, Kind::Create);
+        let rows = self.create_rows(connection, &operation, plan, role, progress);
         let mut tenant = rows.await?;
         progress(ProvisionEvent::Committed);
         if let Some(guard) = guard {
             let ready = self
-                .create_resources(connection, tenant, plan, progress)
+                .create_resources(connection, tenant, plan, &operation, progress)
                 .await;
             release(guard).await;
             tenant = ready?;
@@ -96,7 +99,7 @@ impl Fleet {
     async fn create_rows(
         &self,
         connection: &mut PgConnection,
-        id: TenantId,
+        operation: &Operation,
         plan: &TenantPlan,
         role: Option<String>,
         progress: &mut impl FnMut(ProvisionEvent),
@@ -114,7 +117,7 @@ impl Fleet {
         } else {
             Status::Provisioning
         };
-        let tenant = insert(connection, id, plan, status).await?;
+        let tenant = insert(connection, operation.tenant(), plan, status).await?;
         let scope = Scope::Tenant(Target {
             id: tenant.id(),
             slug: plan.slug.clone(),
@@ -124,7 +127,14 @@ impl Fleet {
 
         let (run, started_at) = (Uuid::now_v7(), OffsetDateTime::now_utc());
         let pending: Vec<_> = self.migrations.tenant.iter().collect();
-        let mut preamble = format!("CREATE SCHEMA {}", plan.schema.quoted());
+        let names = json!({
+            "slug": plan.slug, "schema": plan.schema, "domains": plan.domains,
+        });
+        let mut preamble = format!(
+            "{}; CREATE SCHEMA {}",
+            operation.sql(BEGUN, names),
+            plan.schema.quoted()
+        );
         if let Some(login) = &self.app_login {
             preamble.push_str("; ");
             preamble.push_str(&grants::tenant(&plan.schema, login));
@@ -142,7 +152,12 @@ impl Fleet {
         self.enter(connection, run, started_at, [pending.len(), 0, 0])
             .await?;
         notify(connection, &change(tenant.id(), plan)).await?;
-        transaction::commit(connection).await?;
+        if status == Status::Active {
+            let done = operation.sql(DONE, json!({}));
+            transaction::send(connection, format!("{done}; COMMIT")).await?;
+        } else {
+            transaction::commit(connection).await?;
+        }
         Ok(tenant.with_migration(self.migrations.tenant.head().unwrap_or(0)))
     }
 
@@ -152,6 +167,7 @@ impl Fleet {
         connection: &mut PgConnection,
         tenant: Tenant,
         plan: &TenantPlan,
+        operation: &Operation,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
         for (index, resource) in self.resources.iter().enumerate() {
@@ -162,7 +178,8 @@ impl Fleet {
                 let error = failed(&**resource, error);
                 progress(ProvisionEvent::Undoing);
                 // The one that failed may have come half way, so it is purged like those before.
-                return Err(match self.undo(connection, &tenant, plan, index).await {
+                let undone = self.undo(connection, &tenant, plan, operation, index);
+                return Err(match undone.await {
                     Ok(()) => error,
                     Err(left) => {
                         error.while_doing(format!("what was made could not be taken back ({left})"))
@@ -170,7 +187,7 @@ impl Fleet {
                 });
             }
         }
-        activate(connection, tenant, plan).await
+        activate(connection, tenant, plan, operation).await
     }
 
     /// Takes back the resources up to `last`, newest first, then the schema and the rows.
@@ -179,11 +196,13 @@ impl Fleet {
         connection: &mut PgConnection,
         tenant: &Tenant,
         plan: &TenantPlan,
+        operation: &Operation,
         last: usize,
     ) -> Result<(), Error> {
         if sabotaged!("fleet.half-created-stays") {
             return Ok(());
         }
+        operation.enter(connection, UNDOING, json!({})).await?;
         for resource in self.resources[..=last].iter().rev() {
             resource
                 .purge(tenant)
@@ -203,7 +222,8 @@ impl Fleet {
         .await?;
         role::remove(connection, id).await?;
         notify(connection, &change(id, plan)).await?;
-        transaction::commit(connection).await
+        let undone = operation.sql(UNDONE, json!({}));
+        transaction::send(connection, format!("{undone}; COMMIT")).await
     }
 }
 
@@ -251,6 +271,7 @@ async fn activate(
     connection: &mut PgConnection,
     tenant: Tenant,
     plan: &TenantPlan,
+    operation: &Operation,
 ) -> Result<Tenant, Error> {
     transaction::send(
         connection,
@@ -265,7 +286,8 @@ async fn activate(
     .fetch_one(&mut *connection)
     .await?;
     notify(connection, &change(tenant.id(), plan)).await?;
-    transaction::commit(connection).await?;
+    let done = operation.sql(DONE, json!({}));
+    transaction::send(connection, format!("{done}; COMMIT")).await?;
     let created_at = tenant.created_at();
     Ok(tenant
         .with_status(Status::Active)

@@ -1,9 +1,11 @@
 //! Removes a tenant for good, and proves that nothing of it is left.
 
+use serde_json::json;
 use sqlx::postgres::PgConnection;
 use tenancy_core::{Domain, Slug, Status, Tenant, sabotaged};
 use time::OffsetDateTime;
 
+use super::journal::{BEGUN, DONE, Kind};
 use super::life::{Life, failed, tell};
 use super::names::{Freed, reserve};
 use super::transaction::{self, Locks};
@@ -39,7 +41,7 @@ impl Fleet {
                 format!("purging tenant {slug} is confirmed by its own slug, not by {confirm}"),
             ));
         }
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Purge).await?;
         let result = self.purge_in(&mut life).await;
         life.finish(result.map_err(|error| error.while_doing(format!("purging tenant {slug}"))))
             .await
@@ -60,8 +62,10 @@ impl Fleet {
         // What cannot be dropped in the end is better known before anything is gone.
         dependents::refuse(&mut life.connection, life.tenant.schema_name()).await?;
         role::refuse(&mut life.connection, life.tenant.id()).await?;
-        if life.tenant.status() == Status::Suspended {
-            life.step(Status::Archived).await?;
+        let begun = life.entry(BEGUN, json!({ "confirmed": life.tenant.slug() }));
+        match life.tenant.status() {
+            Status::Archived => transaction::send(&mut life.connection, begun).await?,
+            _ => life.step(Status::Archived, begun).await?,
         }
         for resource in self.resources.iter().rev() {
             let error = |error| failed(&**resource, error);
@@ -81,15 +85,13 @@ impl Fleet {
                 ));
             }
         }
-        self.purge_rows(&mut life.connection, &life.tenant).await
+        self.purge_rows(life).await
     }
 
     /// Everything in PostgreSQL, in one transaction.
-    async fn purge_rows(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-    ) -> Result<Tenant, Error> {
+    async fn purge_rows(&self, life: &mut Life) -> Result<Tenant, Error> {
+        let done = life.entry(DONE, json!({}));
+        let (connection, tenant) = (&mut life.connection, &life.tenant);
         let (id, schema) = (tenant.id(), tenant.schema_name());
         transaction::send(connection, transaction::begin(&Locks::of_tenant(id))).await?;
         // Once nobody can use its tables, nothing outside can come to depend on them.
@@ -127,7 +129,7 @@ impl Fleet {
             domains: &freed,
         };
         reserve(connection, id, names, self.reservation).await?;
-        transaction::commit(connection).await?;
+        transaction::send(connection, format!("{done}; COMMIT")).await?;
         Ok(tenant
             .clone()
             .with_status(Status::Purged)
