@@ -59,8 +59,9 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    DomainRecord, DomainRole, Fleet, Isolation, JournalEntry, NewTenant, ProvisionEvent, Rename,
-    TenantPlan, TenantValidator,
+    DomainRecord, DomainRole, ExpiredPurge, Fault, Fleet, Isolation, JournalEntry, NewTenant,
+    PlannedTable, ProvisionEvent, PurgePlan, Rename, Repair, RepairOutcome, RepairReport, Repaired,
+    Residue, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,

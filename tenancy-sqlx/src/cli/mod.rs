@@ -35,6 +35,8 @@ mod lifecycle;
 mod migrate;
 mod new_migration;
 mod psql;
+mod purge;
+mod span;
 mod tenant;
 
 mod dev_schema;
@@ -57,7 +59,7 @@ use crate::{Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum FleetCommand {
-    /// Make, list, show, stop, rename and purge tenants.
+    /// Make, list, show, stop, archive, rename, repair and purge tenants.
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
     /// Give tenants domains.

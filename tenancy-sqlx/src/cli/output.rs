@@ -39,6 +39,8 @@ pub enum Exit {
     Pending,
     /// 5: the doctor found something critical.
     Critical,
+    /// 6: nobody confirmed what cannot be taken back.
+    NotConfirmed,
 }
 
 impl Exit {
@@ -51,6 +53,7 @@ impl Exit {
             Self::SomeFailed => 3,
             Self::Pending => 4,
             Self::Critical => 5,
+            Self::NotConfirmed => 6,
         }
     }
 }

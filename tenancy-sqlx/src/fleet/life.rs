@@ -30,25 +30,30 @@ impl Fleet {
     /// Begins to change the tenant called `slug`.
     pub(super) async fn enter_life(&self, slug: &Slug, kind: Kind) -> Result<Life, Error> {
         let mut guard = self.open().await?;
-        let tenant = hold(&mut guard, slug).await;
-        let opened = match tenant {
-            Ok(tenant) => self.open().await.map(|connection| (tenant, connection)),
-            Err(error) => Err(error),
-        };
-        match opened {
-            Ok((tenant, connection)) => Ok(Life {
-                operation: self.operation(tenant.id(), kind),
-                tenant,
-                connection,
-                guard,
-                has_begun: false,
-            }),
+        match hold(&mut guard, slug).await {
+            Ok(tenant) => Life::of(self, guard, tenant, kind).await,
             Err(error) => transaction::finish(guard, Err(error)).await,
         }
     }
 }
 
 impl Life {
+    /// Goes on with a tenant whose lock `guard` holds.
+    pub(super) async fn of(
+        fleet: &Fleet,
+        guard: PgConnection,
+        tenant: Tenant,
+        kind: Kind,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            operation: fleet.operation(tenant.id(), kind),
+            tenant,
+            connection: fleet.open().await?,
+            guard,
+            has_begun: false,
+        })
+    }
+
     /// Writes a step of the journal in the open transaction, or in one of its own.
     pub(super) async fn note(&mut self, step: &str, detail: Value) -> Result<(), Error> {
         let sql = self.entry(step, detail);
@@ -71,7 +76,8 @@ impl Life {
         )
         .await?;
         let updated_at: Option<OffsetDateTime> = sqlx::query_scalar(
-            "UPDATE tenancy.tenants SET status = $3, updated_at = pg_catalog.now()
+            "UPDATE tenancy.tenants SET status = $3, updated_at = pg_catalog.now(),
+                 maintenance_message = NULL, maintenance_until = NULL
              WHERE id = $1 AND status = $2 RETURNING updated_at",
         )
         .bind(tenant.id().as_uuid())
@@ -86,6 +92,32 @@ impl Life {
         let tenant = tenant.clone().with_status(next);
         self.tenant = tenant.with_times(created_at, updated_at);
         Ok(())
+    }
+
+    /// Says that the tenant's status does not allow it, and that nothing was begun.
+    pub(super) fn refused(&mut self, why: String) -> Error {
+        self.has_begun = false;
+        Error::new(ErrorKind::Conflict, why)
+    }
+
+    /// Says that there is no way back from a purge that has begun.
+    pub(super) fn purge_only(&mut self) -> Error {
+        let slug = self.tenant.slug();
+        let why = format!(
+            "its purge has begun and only that can go on: `tenant purge {slug} --confirm {slug}`"
+        );
+        self.refused(why)
+    }
+
+    /// Whether something of the tenant may be gone already.
+    pub(super) async fn has_begun_a_purge(&mut self) -> Result<bool, Error> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM tenancy.journal
+                            WHERE tenant_id = $1 AND kind = 'purge' AND step = 'begun')",
+        )
+        .bind(self.tenant.id().as_uuid())
+        .fetch_one(&mut self.connection)
+        .await?)
     }
 
     /// Lets the next operation on the tenant begin.

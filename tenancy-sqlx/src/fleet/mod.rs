@@ -13,12 +13,22 @@ mod provision;
 
 pub(crate) mod journal;
 mod life;
+
+mod archive;
+mod maintenance;
 mod suspension;
 
 mod rename;
 
 mod dependents;
+mod drop;
+mod expired;
 mod purge;
+mod purge_plan;
+mod residue;
+
+mod repair;
+mod unfinished;
 
 mod migrate;
 
@@ -39,10 +49,14 @@ use crate::pooler;
 use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
+pub use expired::ExpiredPurge;
 pub use isolation::Isolation;
 pub use journal::JournalEntry;
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
+pub use purge_plan::{PlannedTable, PurgePlan};
 pub use rename::Rename;
+pub use repair::{Fault, Repair, RepairOutcome, RepairReport, Repaired};
+pub use residue::Residue;
 pub use validator::TenantValidator;
 
 /// The framework's own tables.

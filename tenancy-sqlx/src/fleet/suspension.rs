@@ -46,7 +46,7 @@ impl Fleet {
             .await
     }
 
-    async fn suspend_in(&self, life: &mut Life) -> Result<(), Error> {
+    pub(super) async fn suspend_in(&self, life: &mut Life) -> Result<(), Error> {
         match life.tenant.status() {
             // Serving ends first, so that no resource is stopped under a request.
             Status::Active | Status::Maintenance => {
@@ -70,7 +70,7 @@ impl Fleet {
         life.note(DONE, json!({})).await
     }
 
-    async fn resume_in(&self, life: &mut Life) -> Result<(), Error> {
+    pub(super) async fn resume_in(&self, life: &mut Life) -> Result<(), Error> {
         match life.tenant.status() {
             Status::Active => return Ok(()),
             Status::Suspended => {}
