@@ -61,8 +61,9 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    CloneData, CloneEvent, DomainRecord, DomainRole, DriftReport, Fleet, Isolation, NewTenant,
-    ProvisionEvent, Rename, TenantDrift, TenantPlan, TenantValidator,
+    CloneData, CloneEvent, DomainRecord, DomainRole, DriftReport, ExpiredPurge, Fault, Fleet,
+    Isolation, JournalEntry, NewTenant, PlannedTable, ProvisionEvent, PurgePlan, Rename, Repair,
+    RepairOutcome, RepairReport, Repaired, Residue, TenantDrift, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetPlan, FleetStatus, Lint, LintCode, LintSeverity, LintSide, MigrateEvent, Migration,

@@ -33,9 +33,12 @@ mod output;
 mod clone;
 mod domain;
 mod drift;
+mod lifecycle;
 mod migrate;
 mod new_migration;
 mod psql;
+mod purge;
+mod span;
 mod tenant;
 
 mod dev_schema;
@@ -58,7 +61,7 @@ use crate::{Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum FleetCommand {
-    /// Make, list, show, stop, rename and purge tenants.
+    /// Make, list, show, stop, archive, rename, repair and purge tenants.
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
     /// Give tenants domains.
@@ -84,7 +87,13 @@ pub enum FleetCommand {
     /// Give a tenant another schema and slug, as django-tenants spells it.
     #[command(name = "rename_schema")]
     RenameSchema(django::RenameSchema),
-    /// Stop a tenant, or purge it, as django-tenants spells it.
+    /// Make a tenant like another, as django-tenants spells it.
+    #[command(name = "clone_tenant")]
+    CloneTenant(django::CloneTenant),
+    /// Make the schemas that are gone anew, as django-tenants spells it.
+    #[command(name = "create_missing_schemas")]
+    CreateMissingSchemas(django::CreateMissingSchemas),
+    /// Archive a tenant, or purge it, as django-tenants spells it.
     #[command(name = "delete_tenant")]
     DeleteTenant(django::DeleteTenant),
     /// Give a tenant a domain, as django-tenants spells it.
@@ -171,6 +180,8 @@ impl FleetCommand {
             Self::CreateTenant(command) => command.run(fleet, output).await,
             Self::MigrateSchemas(command) => command.run(fleet, output).await,
             Self::RenameSchema(command) => command.run(fleet, output).await,
+            Self::CloneTenant(command) => command.run(fleet, output).await,
+            Self::CreateMissingSchemas(command) => command.run(fleet, output).await,
             Self::DeleteTenant(command) => command.run(fleet, output).await,
             Self::CreateDomain(command) => command.run(fleet, output).await,
             Self::DeleteDomain(command) => command.run(fleet, output).await,

@@ -178,6 +178,19 @@ fn take_within(locks: &Locks, limit: &str, tables: &str) -> String {
     sql
 }
 
+/// Begins a transaction that holds the lock of a tenant's life, if nobody else does.
+pub(crate) async fn try_life(guard: &mut PgConnection, id: TenantId) -> Result<bool, Error> {
+    send(guard, begin(&Locks(Vec::new()))).await?;
+    let Locks(keys) = Locks::of_life(id);
+    Ok(sqlx::query_scalar(
+        "SELECT pg_catalog.bool_and(pg_catalog.pg_try_advisory_xact_lock(key)) \
+             FROM pg_catalog.unnest($1::bigint[]) AS key",
+    )
+    .bind(keys)
+    .fetch_one(guard)
+    .await?)
+}
+
 /// Sends framework SQL that needs no answer.
 pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
     sqlx::raw_sql(AssertSqlSafe(sql))

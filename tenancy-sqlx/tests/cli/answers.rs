@@ -62,7 +62,10 @@ async fn the_exit_code_says_what_came_of_it() {
     saas.done(&["migrate", "status"]);
 
     let rows = "INSERT INTO acme.blogs (title) VALUES ('a'), ('a')";
-    sqlx::query(rows).execute(&mut saas.superuser().await).await.unwrap();
+    sqlx::query(rows)
+        .execute(&mut saas.superuser().await)
+        .await
+        .unwrap();
     let ended = saas.run(&["migrate", "run"]);
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stdout.contains("acme"), "{ended:?}");

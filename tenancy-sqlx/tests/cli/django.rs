@@ -25,7 +25,11 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
     let domains = saas.json(&["domain", "list", "tenant1"]);
     assert_eq!(domains["domains"].as_array().unwrap().len(), 1, "{domains}");
 
-    saas.done(&["rename_schema", "--rename_from=tenant1", "--rename_to=my_shop"]);
+    saas.done(&[
+        "rename_schema",
+        "--rename_from=tenant1",
+        "--rename_to=my_shop",
+    ]);
     let found = saas.json(&["tenant", "show", "my-shop"]);
     assert_eq!(found["found"]["tenant"]["schema_name"], "my_shop");
 
@@ -36,9 +40,21 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
 
     let refused = saas.run(&["delete_tenant", "my_shop", "--purge", "--confirm", "other"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert_eq!(saas.run(&["delete_tenant", "my_shop", "--purge"]).code, Some(2));
-    saas.done(&["delete_tenant", "my_shop", "--purge", "--confirm", "my_shop"]);
-    assert_eq!(saas.json(&["tenant", "list"])["tenants"], serde_json::json!([]));
+    assert_eq!(
+        saas.run(&["delete_tenant", "my_shop", "--purge"]).code,
+        Some(2)
+    );
+    saas.done(&[
+        "delete_tenant",
+        "my_shop",
+        "--purge",
+        "--confirm",
+        "my_shop",
+    ]);
+    assert_eq!(
+        saas.json(&["tenant", "list"])["tenants"],
+        serde_json::json!([])
+    );
     saas.drop_all().await;
 }
 
@@ -46,7 +62,12 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
 async fn migrate_schemas_takes_the_flags_that_scripts_give_it() {
     let saas = Installation::new().await;
     for schema in ["one", "two"] {
-        saas.done(&["create_tenant", schema, schema, &format!("{schema}.localhost")]);
+        saas.done(&[
+            "create_tenant",
+            schema,
+            schema,
+            &format!("{schema}.localhost"),
+        ]);
     }
     let column = |number: usize| {
         let (name, sql) = (
@@ -73,7 +94,12 @@ async fn migrate_schemas_takes_the_flags_that_scripts_give_it() {
     assert_eq!(everywhere(2).await, 2);
 
     column(3);
-    saas.done(&["migrate_schemas", "--all", "--executor=multiprocessing", "--parallel=3"]);
+    saas.done(&[
+        "migrate_schemas",
+        "--all",
+        "--executor=multiprocessing",
+        "--parallel=3",
+    ]);
     assert_eq!(everywhere(3).await, 2);
     saas.done(&["migrate_schemas", "--check"]);
 

@@ -27,7 +27,10 @@ async fn a_run_that_was_killed_is_finished_by_the_same_command() {
         saas.add(&format!("{version}_column"), &sql);
         let mut holder = saas.superuser().await;
         let hold = format!("BEGIN; LOCK TABLE {LAST}.blogs IN ACCESS EXCLUSIVE MODE");
-        holder.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(hold))).await.unwrap();
+        holder
+            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(hold)))
+            .await
+            .unwrap();
 
         let mut run = saas
             .command(&["migrate", "run", "--jobs", "2"])
@@ -36,7 +39,9 @@ async fn a_run_that_was_killed_is_finished_by_the_same_command() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(run.stderr.take().unwrap()).lines();
-        let tenants = lines.map_while(Result::ok).filter(|line| line.starts_with("  t"));
+        let tenants = lines
+            .map_while(Result::ok)
+            .filter(|line| line.starts_with("  t"));
         assert_eq!(tenants.take(heard).count(), heard);
         run.kill().unwrap();
         let ended = run.wait().unwrap();
@@ -77,7 +82,12 @@ async fn halves(saas: &Installation, version: i64) {
 /// Every tenant has exactly the one row that the migration adds.
 async fn once(saas: &Installation, version: i64) {
     for number in 0..TENANTS {
-        let sql = format!("SELECT count(*) FROM t{number:02}.blogs WHERE title = 'version {version}'");
-        assert_eq!(saas.count(&sql).await, 1, "version {version} of t{number:02}");
+        let sql =
+            format!("SELECT count(*) FROM t{number:02}.blogs WHERE title = 'version {version}'");
+        assert_eq!(
+            saas.count(&sql).await,
+            1,
+            "version {version} of t{number:02}"
+        );
     }
 }

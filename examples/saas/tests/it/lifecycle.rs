@@ -68,10 +68,10 @@ async fn visitors_meet_a_tenant_as_its_operator_leaves_it() {
     );
 
     let purge = |confirm| ["tenant", "purge", "shop", "--confirm", confirm];
-    refused(&database, &purge("shop"), 1, "suspend it first").await;
-    done(&database, &["tenant", "suspend", "shop"]).await;
+    refused(&database, &purge("shop"), 1, "archive it first").await;
+    done(&database, &["tenant", "archive", "shop"]).await;
     refused(&database, &purge("shot"), 1, "confirmed by its own slug").await;
-    refused(&database, &["tenant", "purge", "shop"], 2, "--confirm").await;
+    refused(&database, &["tenant", "purge", "shop"], 6, "--confirm").await;
     let purged = json(&database, &purge("shop")).await;
     assert_eq!(purged["tenant"]["status"], "purged");
     answers(&server, "one.localhost", 404, "tenant_not_found").await;
@@ -181,12 +181,11 @@ async fn a_command_runs_for_one_tenant_or_each_and_answers_with_one_document() {
     }
     // One that fails stops no other.
     done(&database, &["run", "tenant", "suspend", "--all"]).await;
+    done(&database, &["tenant", "archive", "one"]).await;
     let tenant = ["tenant", "purge", "one", "--confirm", "one"];
     done(&database, &tenant).await;
     done(&database, &["tenant", "create", "three"]).await;
-    let mut owner = database.superuser().await;
-    let archive = "UPDATE tenancy.tenants SET status = 'archived' WHERE slug = 'three'";
-    sqlx::Executor::execute(&mut owner, archive).await.unwrap();
+    done(&database, &["tenant", "archive", "three"]).await;
     let some = say(&database, &["run", "tenant", "resume", "--all", "--json"]).await;
     assert_eq!(some.status.code(), Some(3));
     let document: Value = serde_json::from_str(&stdout(&some)).unwrap();
@@ -255,6 +254,12 @@ async fn every_command_of_a_tenants_life_has_an_example_in_its_help() {
     for words in [
         &["tenant", "suspend"][..],
         &["tenant", "resume"],
+        &["tenant", "archive"],
+        &["tenant", "undelete"],
+        &["tenant", "maintenance"],
+        &["tenant", "repair"],
+        &["tenant", "history"],
+        &["tenant", "residue"],
         &["tenant", "purge"],
         &["tenant", "rename"],
         &["tenant", "psql"],

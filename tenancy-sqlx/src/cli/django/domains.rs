@@ -2,7 +2,7 @@
 
 use clap::{ArgAction, Args};
 
-use super::{BySchema, without_port};
+use super::{BySchema, without_port, yes};
 use crate::cli::domain::DomainCommand;
 use crate::cli::output::{Exit, Output};
 use crate::{Error, Fleet};
@@ -27,7 +27,7 @@ pub struct CreateDomain {
     #[arg(
         long = "domain-is_primary",
         value_name = "True|False",
-        value_parser = is_primary,
+        value_parser = yes,
         default_value = "False",
         action = ArgAction::Set
     )]
@@ -72,26 +72,5 @@ impl DeleteDomain {
             domain: without_port(&self.domain, output)?,
         };
         command.run(fleet, output).await
-    }
-}
-
-/// Python's words for yes and no, in any case.
-fn is_primary(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" => Ok(true),
-        "false" | "0" | "no" => Ok(false),
-        _ => Err("use True or False".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn primary_is_said_as_python_says_it() {
-        assert_eq!(is_primary("True"), Ok(true));
-        assert_eq!(is_primary("false"), Ok(false));
-        is_primary("maybe").unwrap_err();
     }
 }

@@ -16,7 +16,8 @@ Examples:
   migrate_schemas --shared
   migrate_schemas --tenant --schema=tenant1
   migrate_schemas --executor=multiprocessing --parallel 8
-  migrate_schemas --list
+  migrate_schemas --list       where every tenant stands
+  migrate_schemas --plan       what would be applied
   migrate_schemas --check      exit code 4 when something is pending";
 
 /// The words of `migrate_schemas`.
@@ -47,11 +48,17 @@ pub struct MigrateSchemas {
     #[arg(long, value_name = "N")]
     parallel: Option<NonZeroUsize>,
     /// Say where every tenant stands, and change nothing.
-    #[arg(long, visible_alias = "plan")]
+    #[arg(long, conflicts_with_all = ["plan", "check", "fake"])]
     list: bool,
-    /// The same, and end with exit code 4 when something is pending.
-    #[arg(long, conflicts_with = "list")]
+    /// Say what would be applied to whom, and change nothing.
+    #[arg(long, conflicts_with_all = ["check", "fake"])]
+    plan: bool,
+    /// The same, and end with exit code 4 when that is anything.
+    #[arg(long, visible_alias = "check_unapplied", conflicts_with = "fake")]
     check: bool,
+    /// Enter what is pending as applied, and run nothing: the tables are there already.
+    #[arg(long)]
+    fake: bool,
     #[command(flatten)]
     _questions: Questions,
 }
@@ -77,8 +84,8 @@ impl MigrateSchemas {
     }
 
     pub(in crate::cli) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        if self.list || self.check {
-            return migrate::status(fleet, self.check, output).await;
+        if self.list {
+            return migrate::status(fleet, Exit::Done, output).await;
         }
         let jobs = self.jobs();
         let scope = match (self.schema.as_deref(), self.shared, self.tenant) {
@@ -90,6 +97,11 @@ impl MigrateSchemas {
             (None, false, true) => Scope::AllTenants,
             (None, false, false) => Scope::Everything,
         };
-        migrate::run(fleet, scope, jobs, output).await
+        match (self.plan, self.check, self.fake) {
+            (true, ..) => migrate::plan(fleet, scope.into(), Exit::Done, output).await,
+            (_, true, _) => migrate::plan(fleet, scope.into(), Exit::Pending, output).await,
+            (.., true) => migrate::mark(fleet, scope, output).await,
+            _ => migrate::run(fleet, scope, jobs, output).await,
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(super) use create::CreateTenant;
 pub(super) use domains::{CreateDomain, DeleteDomain};
 pub(super) use inside::{AllTenantsCommand, Shell, TenantCommandWords};
 pub(super) use migrate::MigrateSchemas;
-pub(super) use tenants::{DeleteTenant, RenameSchema};
+pub(super) use tenants::{CloneTenant, CreateMissingSchemas, DeleteTenant, RenameSchema};
 
 pub(super) use create::CREATE_EXAMPLES;
 pub(super) use inside::SHELL_EXAMPLES;
@@ -85,4 +85,25 @@ fn without_port(domain: &str, output: &Output) -> Result<Domain, Error> {
             format!("domain {domain:?} is an IP address: give a name such as acme.localhost"),
         )
     })
+}
+
+/// Python's words for yes and no, in any case.
+fn yes(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err("use True or False".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_is_said_as_python_says_it() {
+        assert_eq!(yes("True"), Ok(true));
+        assert_eq!(yes("false"), Ok(false));
+        yes("maybe").unwrap_err();
+    }
 }

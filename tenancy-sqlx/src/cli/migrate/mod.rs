@@ -18,7 +18,9 @@ use super::new_migration::NewMigration;
 use super::output::{Exit, Output};
 use crate::{Error, Fleet, Outcome};
 
-pub(super) use run::{Scope, default_jobs, run};
+pub(super) use plan::show as plan;
+pub(super) use run::{Scope, default_jobs, mark, run};
+pub(super) use status::show as status;
 
 const EXAMPLES: &str = "\
 Examples:

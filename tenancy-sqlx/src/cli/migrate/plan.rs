@@ -24,30 +24,26 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        let plan = fleet.plan(self.who.selection()).await?;
-        print(fleet, &plan, output);
-        Ok(if self.check && !plan.is_empty() {
+        let pending = if self.check {
             Exit::Pending
         } else {
             Exit::Done
-        })
+        };
+        show(fleet, self.who.selection(), pending, output).await
     }
 }
 
-/// Prints what a run would do.
-pub(super) async fn show(
+/// Prints what a run would do, and ends with `pending` when that is anything.
+pub(in super::super) async fn show(
     fleet: &Fleet,
     selection: Selection,
+    pending: Exit,
     output: &Output,
 ) -> Result<Exit, Error> {
     let plan = fleet.plan(selection).await?;
-    print(fleet, &plan, output);
-    Ok(Exit::Done)
-}
-
-fn print(fleet: &Fleet, plan: &FleetPlan, output: &Output) {
-    lint::notes(fleet, plan, output);
-    output.result("plan", plan, || describe(plan));
+    lint::notes(fleet, &plan, output);
+    output.result("plan", &plan, || describe(&plan));
+    Ok(if plan.is_empty() { Exit::Done } else { pending })
 }
 
 fn describe(plan: &FleetPlan) -> String {

@@ -46,7 +46,7 @@ pub(super) struct Run {
 impl Run {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
         if self.dry_run {
-            return plan::show(fleet, self.who.selection(), output).await;
+            return plan::show(fleet, self.who.selection(), Exit::Done, output).await;
         }
         if self.mark_applied {
             if !(self.who.shared || self.who.all || !self.who.tenant.is_empty()) {
@@ -81,14 +81,29 @@ pub(in super::super) async fn run(
     pace: impl Into<Pace>,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let selection = match scope {
-        Scope::Everything => Selection::all(),
-        Scope::Shared => Selection::shared(),
-        Scope::AllTenants => Selection::tenants(),
-        Scope::Tenants(slugs) => Selection::only(slugs),
-    };
-    let report = migrate(fleet, selection, pace.into(), output).await?;
+    let report = migrate(fleet, scope.into(), pace.into(), output).await?;
     finish(&report, None, output)
+}
+
+/// Enters what is pending as applied, and runs nothing.
+pub(in super::super) async fn mark(
+    fleet: &Fleet,
+    scope: Scope,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let report = fleet.mark_applied(scope.into(), None).await?;
+    finish(&report, None, output)
+}
+
+impl From<Scope> for Selection {
+    fn from(scope: Scope) -> Self {
+        match scope {
+            Scope::Everything => Self::all(),
+            Scope::Shared => Self::shared(),
+            Scope::AllTenants => Self::tenants(),
+            Scope::Tenants(slugs) => Self::only(slugs),
+        }
+    }
 }
 
 async fn migrate(

@@ -16,14 +16,28 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        let status = fleet.status().await?;
-        output.result("status", &status, || describe(&status));
-        Ok(if self.check && !status.is_at_head() {
+        let pending = if self.check {
             Exit::Pending
         } else {
             Exit::Done
-        })
+        };
+        show(fleet, pending, output).await
     }
+}
+
+/// Prints where everybody stands, and ends with `pending` when somebody is behind.
+pub(in super::super) async fn show(
+    fleet: &Fleet,
+    pending: Exit,
+    output: &Output,
+) -> Result<Exit, Error> {
+    let status = fleet.status().await?;
+    output.result("status", &status, || describe(&status));
+    Ok(if status.is_at_head() {
+        Exit::Done
+    } else {
+        pending
+    })
 }
 
 fn describe(status: &FleetStatus) -> String {

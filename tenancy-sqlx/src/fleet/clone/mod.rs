@@ -11,6 +11,7 @@ use tenancy_core::{Slug, Status, Tenant, TenantId, sabotaged};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::journal::Kind;
 use super::life::{Life, failed, release};
 use super::names::refuse_taken;
 use super::new_tenant::TenantPlan;
@@ -138,7 +139,7 @@ impl Fleet {
             let valid = validator.validate(&plan).await;
             valid.map_err(|error| error.while_doing(&doing))?;
         }
-        let mut life = self.enter_life(source).await?;
+        let mut life = self.enter_life(source, Kind::Clone).await?;
         let result = self.clone_in(&mut life, plan, data, &mut progress).await;
         life.finish(result.map_err(|error| error.while_doing(&doing)))
             .await
