@@ -150,5 +150,10 @@ fn install(folder: &Path) -> Result<PathBuf, Failure> {
         return Ok(python);
     }
     let said = String::from_utf8_lossy(&installed.stderr).into_owned();
-    Err(said.lines().last().unwrap_or("pip failed").to_owned().into())
+    Err(said
+        .lines()
+        .last()
+        .unwrap_or("pip failed")
+        .to_owned()
+        .into())
 }

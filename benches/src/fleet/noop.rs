@@ -40,7 +40,10 @@ pub async fn noop(
         process.push(run(ground, &["migrate", "run", "--all"])?);
     }
     let django = match django {
-        Some(django) => Some((django.migrate("standard")?, django.migrate("multiprocessing")?)),
+        Some(django) => Some((
+            django.migrate("standard")?,
+            django.migrate("multiprocessing")?,
+        )),
         None => None,
     };
     let ours = median(ours);
@@ -93,7 +96,10 @@ fn run(ground: &Ground, words: &[&str]) -> Result<f64, Failure> {
         .arg("--migrations")
         .arg(ground.files.folder())
         .args(words)
-        .env("DATABASE_DIRECT_URL", ground.owner().to_url_lossy().as_str())
+        .env(
+            "DATABASE_DIRECT_URL",
+            ground.owner().to_url_lossy().as_str(),
+        )
         .env("DATABASE_URL", ground.app().to_url_lossy().as_str())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

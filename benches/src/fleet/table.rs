@@ -9,7 +9,10 @@ pub struct Table;
 impl Table {
     /// Prints the heads.
     pub fn start() -> Self {
-        println!("{:>7}  {:<44} {:>12}  {:>9}", "tenants", "what", "median", "times");
+        println!(
+            "{:>7}  {:<44} {:>12}  {:>9}",
+            "tenants", "what", "median", "times"
+        );
         Self
     }
 

@@ -12,10 +12,22 @@ pub(super) const TABLES: i64 = 8;
 pub(super) const INDEXES: i64 = 34;
 
 const FILES: [(&str, &str); 5] = [
-    ("users", include_str!("../../fleet/migrations/tenant/1_users.sql")),
-    ("catalog", include_str!("../../fleet/migrations/tenant/2_catalog.sql")),
-    ("blogs", include_str!("../../fleet/migrations/tenant/3_blogs.sql")),
-    ("tags", include_str!("../../fleet/migrations/tenant/4_tags.sql")),
+    (
+        "users",
+        include_str!("../../fleet/migrations/tenant/1_users.sql"),
+    ),
+    (
+        "catalog",
+        include_str!("../../fleet/migrations/tenant/2_catalog.sql"),
+    ),
+    (
+        "blogs",
+        include_str!("../../fleet/migrations/tenant/3_blogs.sql"),
+    ),
+    (
+        "tags",
+        include_str!("../../fleet/migrations/tenant/4_tags.sql"),
+    ),
     (
         "notifications",
         include_str!("../../fleet/migrations/tenant/5_notifications.sql"),
