@@ -16,6 +16,11 @@ async fn with_json_standard_output_is_one_document_and_nothing_else() {
         &["migrate", "run", "--tenant", "acme"],
         &["migrate", "status"],
         &["migrate_schemas", "--list"],
+        &["migrate", "plan"],
+        &["migrate", "drift"],
+        &["migrate", "runs"],
+        &["tenant", "history", "acme"],
+        &["tenant", "repair", "--dry-run"],
         &["run", "domain", "list", "--all"],
         &["tenant", "suspend", "acme"],
         &["tenant", "resume", "acme"],
@@ -75,7 +80,7 @@ async fn the_exit_code_says_what_came_of_it() {
     ended.document();
 
     assert_eq!(saas.run(&["migrate", "run", "--nonsense"]).code, Some(2));
-    assert_eq!(saas.run(&["tenant", "purge", "acme"]).code, Some(2));
+    assert_eq!(saas.run(&["tenant", "purge", "acme"]).code, Some(6));
     let unconfirmed = saas.run(&["tenant", "purge", "acme", "--confirm", "globex"]);
     assert_ne!(unconfirmed.code, Some(0), "{unconfirmed:?}");
     assert_eq!(saas.count("SELECT count(*) FROM acme.blogs").await, 2);

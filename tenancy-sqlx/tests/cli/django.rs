@@ -33,10 +33,26 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
     let found = saas.json(&["tenant", "show", "my-shop"]);
     assert_eq!(found["found"]["tenant"]["schema_name"], "my_shop");
 
+    let rows = "INSERT INTO my_shop.blogs (title) VALUES ('one')";
+    sqlx::query(rows)
+        .execute(&mut saas.superuser().await)
+        .await
+        .unwrap();
+    saas.done(&[
+        "clone_tenant",
+        "--clone_from=my_shop",
+        "--schema_name=copy",
+        "--name=Copy",
+        "--domain=copy.localhost:8000",
+    ]);
+    assert_eq!(saas.count("SELECT count(*) FROM copy.blogs").await, 1);
+    let copy = saas.json(&["tenant", "show", "copy"]);
+    assert_eq!(copy["found"]["tenant"]["primary_domain"], "copy.localhost");
+
     saas.done(&["delete_tenant", "--schema=my_shop", "--noinput"]);
     let found = saas.json(&["tenant", "show", "my-shop"]);
-    assert_ne!(found["found"]["tenant"]["status"], "active");
-    assert_eq!(saas.count("SELECT count(*) FROM my_shop.blogs").await, 0);
+    assert_eq!(found["found"]["tenant"]["status"], "archived");
+    assert_eq!(saas.count("SELECT count(*) FROM my_shop.blogs").await, 1);
 
     let refused = saas.run(&["delete_tenant", "my_shop", "--purge", "--confirm", "other"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
@@ -86,7 +102,8 @@ async fn migrate_schemas_takes_the_flags_that_scripts_give_it() {
     column(2);
     let listed = saas.done(&["migrate_schemas", "--list"]);
     assert!(listed.stdout.contains("one"), "{listed:?}");
-    saas.done(&["migrate_schemas", "--plan"]);
+    let planned = saas.done(&["migrate_schemas", "--plan"]);
+    assert!(planned.stdout.contains("2_column"), "{planned:?}");
     assert_eq!(everywhere(2).await, 0);
     saas.done(&["migrate_schemas", "--tenant", "-s", "one", "--interactive"]);
     assert_eq!(everywhere(2).await, 1);
@@ -101,6 +118,16 @@ async fn migrate_schemas_takes_the_flags_that_scripts_give_it() {
         "--parallel=3",
     ]);
     assert_eq!(everywhere(3).await, 2);
+    saas.done(&["migrate_schemas", "--check"]);
+
+    let exists = "ALTER TABLE one.blogs ADD COLUMN added_4 text; ALTER TABLE two.blogs ADD COLUMN added_4 text";
+    sqlx::raw_sql(exists)
+        .execute(&mut saas.superuser().await)
+        .await
+        .unwrap();
+    column(4);
+    assert_eq!(saas.run(&["migrate_schemas", "--check"]).code, Some(4));
+    saas.done(&["migrate_schemas", "--tenant", "--fake"]);
     saas.done(&["migrate_schemas", "--check"]);
 
     for words in [

@@ -35,7 +35,9 @@ fn the_help_of_every_command_ends_with_an_example_of_it() {
             let example = ended
                 .stdout
                 .split_once("\nExample")
-                .is_some_and(|(_, examples)| examples.contains(&path.join(" ")));
+                .is_some_and(|(_, examples)| {
+                    path.last().is_some_and(|name| examples.contains(name))
+                });
             if !example {
                 without.push(path.join(" "));
             }
@@ -53,7 +55,16 @@ fn the_help_of_every_command_ends_with_an_example_of_it() {
 #[test]
 fn the_help_of_the_program_names_every_exit_code() {
     let help = run(&["--help"]).stdout;
-    for code in ["0 done", "1 failed", "2 wrong words", "3 some", "4 ", "5 "] {
+    for code in [
+        "0 done",
+        "1 failed",
+        "2 wrong words",
+        "3 some",
+        "4 ",
+        "5 ",
+        "6 ",
+        "7 ",
+    ] {
         assert!(help.contains(code), "{code:?} is missing: {help}");
     }
 }
