@@ -19,7 +19,11 @@ async fn main() -> Result<(), Failure> {
         }
     };
     let mut table = Table::start();
-    let mut parts = Map::new();
+    let fsync = plan.durability == Durability::Safe;
+    let mut parts = Map::from_iter([
+        ("fsync".to_owned(), json!(fsync)),
+        ("postgresql".to_owned(), json!(ground.version())),
+    ]);
     for &tenants in &plan.tenants {
         if django.is_some() && tenants > plan.peer {
             django = None;
@@ -46,20 +50,27 @@ async fn main() -> Result<(), Failure> {
             let part = fleet::column(&mut ground, django.as_mut(), &mut table).await?;
             keep(&mut parts, "column", tenants, part);
         }
+        write(&parts)?;
     }
+    drop(django);
+    ground.stop().await
+}
+
+/// Writes what is known so far: the larger sizes take long.
+fn write(parts: &Map<String, Value>) -> Result<(), Failure> {
+    let mut parts = parts.clone();
     // The first size, which every side was measured at, stands for the whole part.
     if let Some(Value::Object(provision)) = parts.get_mut("provision") {
-        let first = plan.tenants.first().map(ToString::to_string);
-        let first = first.and_then(|first| provision.get(&first).cloned());
+        let sizes = provision
+            .keys()
+            .filter_map(|size| size.parse::<usize>().ok());
+        let first = sizes
+            .min()
+            .map(|least| provision[&least.to_string()].clone());
         if let Some(Value::Object(first)) = first {
             provision.extend(first);
         }
     }
-    let fsync = plan.durability == Durability::Safe;
-    parts.insert("fsync".to_owned(), json!(fsync));
-    parts.insert("postgresql".to_owned(), json!(ground.version()));
-    drop(django);
-    ground.stop().await?;
     let file = Path::new("target/bench/fleet.json");
     std::fs::create_dir_all("target/bench")?;
     std::fs::write(file, format!("{:#}\n", Value::from(parts)))?;

@@ -20,8 +20,8 @@ Examples:
   DATABASE_URL=postgres://app@db/saas DATABASE_DIRECT_URL=postgres://owner@db/saas tenancy migrate
 
 Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed and others did not, 4 something is
-pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant purge,
-migrate undo), 7 a tenant's tables drifted (migrate drift).";
+pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant
+purge), 7 a tenant's tables are not what its migrations make (migrate drift).";
 
 /// Tenants of a PostgreSQL database: make them, migrate them, look at them.
 #[derive(Debug, Parser)]

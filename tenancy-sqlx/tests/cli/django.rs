@@ -67,10 +67,26 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
         "--confirm",
         "my_shop",
     ]);
-    assert_eq!(
-        saas.json(&["tenant", "list"])["tenants"],
-        serde_json::json!([])
-    );
+    let left = saas.json(&["tenant", "list"]);
+    assert_eq!(left["tenants"].as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(left["tenants"][0]["slug"], "copy");
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn schemas_that_are_gone_are_made_anew_with_every_table() {
+    let saas = Installation::new().await;
+    saas.done(&["create_tenant", "tenant1", "One", "tenant1.localhost"]);
+    let drop = "DROP SCHEMA tenant1 CASCADE";
+    sqlx::query(drop)
+        .execute(&mut saas.superuser().await)
+        .await
+        .unwrap();
+    saas.done(&["create_missing_schemas", "--dry-run"]);
+    let schemas = "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'tenant1'";
+    assert_eq!(saas.count(schemas).await, 0);
+    saas.done(&["create_missing_schemas", "--noinput"]);
+    assert_eq!(saas.count("SELECT count(*) FROM tenant1.blogs").await, 0);
     saas.drop_all().await;
 }
 

@@ -48,8 +48,12 @@ enum Verb {
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::Run>),
     /// Say what would be applied to whom.
+    #[command(
+        after_help = "Examples:\n  plan --tenant acme\n  plan --check    exit code 4 when something would run"
+    )]
     Plan(plan::Plan),
     /// Say where every tenant stands.
+    #[command(after_help = "Example:\n  status --check    exit code 4 when something is pending")]
     Status(status::Status),
     /// Compare every tenant's tables with what its migrations make.
     #[command(after_help = super::drift::EXAMPLES)]
@@ -58,6 +62,7 @@ enum Verb {
     #[command(after_help = undo::EXAMPLES)]
     Undo(undo::UndoRun),
     /// List the last runs.
+    #[command(after_help = "Example:\n  runs --json")]
     Runs(runs::Runs),
     /// Look for what works today and hurts later.
     #[command(after_help = lint::EXAMPLES)]
