@@ -537,7 +537,15 @@ async fn three_thousand_tables_fit_the_servers_default_table_of_locks() {
         within(&mut owner, "large", &tables).await;
     }
     let began = std::time::Instant::now();
-    cloned(&fleet, "large", "copy", CloneData::Everything).await;
+    fleet
+        .clone_tenant(
+            &slug("large"),
+            NewTenant::new(slug("copy")),
+            CloneData::Everything,
+            |event| println!("{:?} {event}", began.elapsed()),
+        )
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}"));
     println!("3,001 tables: {:?}", began.elapsed());
     let tables = "pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text = 'copy'";
     assert_eq!(count(&mut owner, tables).await, 3_001);
