@@ -32,6 +32,8 @@ mod scope;
 
 mod resource;
 
+pub mod cache;
+
 mod exposition;
 
 mod future;
@@ -44,6 +46,9 @@ pub mod testing;
 #[doc(hidden)]
 pub mod sabotage;
 
+pub use cache::{CacheResource, Caches, MemoryCache, TenantCache};
+#[cfg(feature = "redis")]
+pub use cache::{LayeredCache, RedisCache};
 pub use context::TenantContext;
 pub use domain::Domain;
 pub use error::{Error, ErrorKind};

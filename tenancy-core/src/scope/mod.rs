@@ -141,7 +141,7 @@ impl ScopedName {
         (hash ^ (hash >> 33)).cast_signed()
     }
 
-    fn encode(
+    pub(crate) fn encode(
         prefix: &Prefix,
         kind: ScopeKind,
         tenant: TenantId,

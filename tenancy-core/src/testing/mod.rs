@@ -1,4 +1,4 @@
-//! What tests need: the contract of stores, contexts, and the proof that tenants are apart.
+//! What tests need: the contracts of stores and caches, contexts, and the proof that tenants are apart.
 //!
 //! [`IsolationKit`] sends an application's requests as two tenants and as strangers, in a random
 //! order, cuts some of them off, and finds whatever of one tenant reaches another. This is a whole
@@ -37,6 +37,8 @@
 
 mod store;
 
+mod cache;
+
 mod canary;
 
 mod isolation;
@@ -47,6 +49,7 @@ use crate::context::TenantContext;
 use crate::name::{SchemaName, Slug};
 use crate::tenant::{Status, Tenant, TenantId};
 
+pub use cache::cache_contract;
 pub use canary::Canary;
 pub use isolation::{
     Ask, Isolated, IsolationKit, Leak, Leaks, Party, Place, Probe, ProbeError, RequestBody,

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "testing")]
+mod cache;
+#[cfg(feature = "testing")]
+mod cache_owed;
 mod cached;
 mod hosts;
 #[cfg(feature = "testing")]
