@@ -1,51 +1,68 @@
 //! A tenant with more tables than one transaction can drop goes all the same.
 
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use tenancy_core::{Identifier, Status};
+use tenancy_sqlx::embedded::{EmbeddedOptions, EmbeddedPg};
+use tenancy_sqlx::{Fleet, MigrationSet, Migrations};
 
 use crate::crash::{Crash, Last};
 use crate::support::*;
 
 /// Fills the schema of `acme`; as many tables as a server with default settings can make at once.
-async fn fill(superuser: &mut sqlx::postgres::PgConnection, tables: usize) {
+async fn fill(owner: PgConnectOptions, tables: usize) {
+    let mut owner = owner.connect().await.unwrap();
     for from in (0..tables).step_by(250) {
         let to = (from + 250).min(tables) - 1;
         let sql = format!(
             "DO $$ BEGIN FOR n IN {from}..{to} LOOP
                 EXECUTE format('CREATE TABLE acme.t%s (id bigint GENERATED ALWAYS AS IDENTITY
                     PRIMARY KEY, note text)', n);
-                EXECUTE format('ALTER TABLE acme.t%s OWNER TO tenancy_owner', n);
             END LOOP; END $$"
         );
-        run(superuser, &sql).await;
+        run(&mut owner, &sql).await;
     }
 }
 
 #[tokio::test]
 async fn three_thousand_tables_are_dropped_on_a_server_with_default_settings() {
     const TABLES: usize = 3000;
-    let database = TestDatabase::new().await;
-    let fleet = fleet(&database, set([NOTES])).await;
+    let options = EmbeddedOptions::temporary().locks_per_transaction(64);
+    let server = EmbeddedPg::start(options).await.unwrap();
+    let login = server.app_options().get_username().to_owned();
+    let migrations = Migrations {
+        shared: MigrationSet::default(),
+        tenant: set([NOTES]),
+    };
+    let connect = async |options| {
+        let fleet = Fleet::connect(options, Some(login.clone()), migrations.clone());
+        fleet.await.unwrap()
+    };
+    let fleet = connect(server.owner_options()).await;
+    fleet.prepare().await.unwrap();
     let acme = create(&fleet, "acme").await;
-    let mut superuser = database.superuser().await;
+    let mut superuser = server.superuser_options().connect().await.unwrap();
     let locks: String = sqlx::query_scalar("SHOW max_locks_per_transaction")
         .fetch_one(&mut superuser)
         .await
         .unwrap();
     assert_eq!(locks, "64");
-    fill(&mut superuser, TABLES).await;
+    fill(server.owner_options(), TABLES).await;
+    let at_once = "BEGIN; DROP SCHEMA acme CASCADE";
+    let error = sqlx::raw_sql(at_once).execute(&mut superuser).await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("out of shared memory")
+    );
+    run(&mut superuser, "ROLLBACK").await;
     fleet.archive(acme.slug(), None).await.unwrap();
 
     // Killed in the midst of it, it goes on where it was.
-    let crash = Crash::at(&database.owner_options(), 45, Last::Unanswered);
-    let migrations = fleet.migrations().clone();
-    let dying = tenancy_sqlx::Fleet::connect(crash.options(), Some(APP.to_owned()), migrations);
-    dying
-        .await
-        .unwrap()
-        .purge(acme.slug(), acme.slug())
-        .await
-        .unwrap_err();
+    let crash = Crash::at(&server.owner_options(), 45, Last::Unanswered);
+    let dying = connect(crash.options()).await;
+    dying.purge(acme.slug(), acme.slug()).await.unwrap_err();
     eventually("the end of every lock", async || {
         (count(&mut superuser, LOCKS).await == 0).then_some(())
     })
@@ -67,6 +84,8 @@ async fn three_thousand_tables_are_dropped_on_a_server_with_default_settings() {
     .unwrap();
     assert!(batches.len() >= 15, "{batches:?}");
     assert!(batches.iter().all(|batch| *batch <= 200), "{batches:?}");
+    drop(superuser);
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -75,18 +94,16 @@ async fn what_comes_to_depend_on_a_large_tenant_between_two_batches_is_not_dropp
     let fleet = fleet(&database, set([NOTES])).await;
     let acme = create(&fleet, "acme").await;
     let mut superuser = database.superuser().await;
-    fill(&mut superuser, 500).await;
+    fill(database.owner_options(), 500).await;
     // Partitions go before what they are parts of, and tables with keys to each other go, too.
+    let mut owner = database.owner_options().connect().await.unwrap();
     run(
-        &mut superuser,
+        &mut owner,
         "CREATE TABLE acme.parts (id int) PARTITION BY LIST (id);
          CREATE TABLE acme.part PARTITION OF acme.parts FOR VALUES IN (1);
          ALTER TABLE acme.t1 ADD FOREIGN KEY (id) REFERENCES acme.t499;
          ALTER TABLE acme.t499 ADD FOREIGN KEY (id) REFERENCES acme.t1;
-         CREATE VIEW acme.seen AS SELECT a.id FROM acme.t2 a JOIN acme.t498 b USING (id);
-         ALTER TABLE acme.parts OWNER TO tenancy_owner;
-         ALTER TABLE acme.part OWNER TO tenancy_owner;
-         ALTER VIEW acme.seen OWNER TO tenancy_owner",
+         CREATE VIEW acme.seen AS SELECT a.id FROM acme.t2 a JOIN acme.t498 b USING (id)",
     )
     .await;
     fleet.archive(acme.slug(), None).await.unwrap();

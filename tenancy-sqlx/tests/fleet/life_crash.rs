@@ -84,7 +84,12 @@ impl Stand {
                         }
                     };
                     check(self, &name, after, end).await;
-                    self.look(at, last, after).await;
+                    let context = format!("killed at {at}, {last:?}, {after:?}");
+                    let tenants = self.look(&context).await;
+                    if let Some(tenant) = tenants.last() {
+                        let table = format!("{}.notes", tenant.schema_name().quoted());
+                        assert_eq!(count(&mut self.superuser, &table).await, 0, "{context}");
+                    }
                     if !crash.happened() {
                         break;
                     }
@@ -103,9 +108,8 @@ impl Stand {
     }
 
     /// What holds for all tenants: whatever anybody has of one belongs to one that is whole.
-    async fn look(&mut self, at: usize, last: Last, after: After) {
-        let context = format!("killed at {at}, {last:?}, {after:?}");
-        let tenants = self.fleet.tenants().await.unwrap();
+    async fn look(&mut self, context: &str) -> Vec<Tenant> {
+        let mut tenants = self.fleet.tenants().await.unwrap();
         for tenant in &tenants {
             let made = self
                 .stores
@@ -114,8 +118,6 @@ impl Stand {
             let slug = tenant.slug().to_string();
             assert_eq!(made, [Some(slug.clone()), Some(slug)], "{context}");
             assert_ne!(tenant.status(), Status::Provisioning, "{context}");
-            let table = format!("{}.notes", tenant.schema_name().quoted());
-            assert_eq!(count(&mut self.superuser, &table).await, 0, "{context}");
         }
         for id in self.stores.iter().flat_map(|store| store.tenants()) {
             assert!(tenants.iter().any(|tenant| tenant.id() == id), "{context}");
@@ -127,6 +129,8 @@ impl Stand {
             .await
             .unwrap();
         assert!(strays.is_empty(), "{context}: {strays:?}");
+        tenants.sort_by_key(Tenant::created_at);
+        tenants
     }
 
     fn stopped(&self, tenant: &Tenant) -> [bool; 2] {
