@@ -18,6 +18,7 @@ mod append;
 mod doctor;
 mod live;
 mod migrate;
+mod migrate_cli;
 mod migrate_crash;
 mod migrate_fleet;
 mod migrate_outside;

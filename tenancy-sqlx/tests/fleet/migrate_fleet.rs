@@ -145,10 +145,7 @@ async fn a_failing_canary_keeps_everybody_else_from_the_migration() {
     let report = new.migrate(Selection::all(), pace, |_| {}).await.unwrap();
     let [applied, failed, unreached] = sorted(&report);
     assert_eq!(applied, ["t001", "t002", "t003", "t004", "t006", "t009"]);
-    assert_eq!(
-        (failed, unreached),
-        (vec!["t005"], vec!["t007", "t008"])
-    );
+    assert_eq!((failed, unreached), (vec!["t005"], vec!["t007", "t008"]));
     let error = new
         .migrate(
             Selection::all(),
@@ -343,7 +340,19 @@ async fn what_an_added_column_and_nothing_to_do_cost() {
         println!("raw, {each} in a transaction: {:?}", clock.elapsed());
     }
     let mut steps = vec![NOTES];
-    for (jobs, size) in [(1, 10), (2, 10), (4, 10), (1, 50), (2, 50), (4, 50), (4, 1)] {
+    for (jobs, size) in [
+        (4, 2),
+        (4, 10),
+        (4, 20),
+        (4, 50),
+        (2, 10),
+        (2, 20),
+        (1, 10),
+        (4, 1),
+        (4, 11),
+        (4, 21),
+        (4, 51),
+    ] {
         steps.push(format!("ALTER TABLE notes ADD j{jobs}b{size} int").leak());
         let migrations = (1..).zip(&steps);
         let tenant = tenancy_sqlx::MigrationSet::new(
