@@ -122,6 +122,32 @@ async fn healthy_tenants_share_a_transaction_and_a_poisoned_one_costs_its_batch_
 }
 
 #[tokio::test]
+async fn a_batch_in_which_the_path_was_left_is_nobodys() {
+    let database = TestDatabase::new().await;
+    let astray = "CREATE FUNCTION astray() RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM set_config('search_path', 'public', true); RETURN ''; END $$";
+    let old = fleet(&database, set([NOTES, astray])).await;
+    many(&old, "t", 4).await;
+    let leave = "INSERT INTO notes (title) VALUES (astray())";
+    let table = "CREATE TABLE astray (id int)";
+    let new = fleet(&database, set([NOTES, astray, leave, table])).await;
+    let report = new
+        .migrate(Selection::all(), batch(1, 4), |_| {})
+        .await
+        .unwrap();
+    let messages: Vec<_> = report.failures().map(|f| f.message.as_str()).collect();
+    assert_eq!(messages.len(), 4);
+    assert!(
+        messages[3].contains("the path was left at public instead of t003"),
+        "{messages:?}"
+    );
+    let mut superuser = database.superuser().await;
+    let tables = "pg_class WHERE relname = 'astray' AND relkind = 'r'";
+    assert_eq!(count(&mut superuser, tables).await, 0);
+    assert_eq!(count(&mut superuser, "t000.notes").await, 0);
+}
+
+#[tokio::test]
 async fn a_failing_canary_keeps_everybody_else_from_the_migration() {
     let database = TestDatabase::new().await;
     let old = fleet(&database, set([NOTES])).await;

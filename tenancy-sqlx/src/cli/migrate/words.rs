@@ -47,7 +47,7 @@ pub(super) struct Speed {
     #[arg(long, default_value_t = super::default_jobs(), value_name = "N")]
     jobs: NonZeroUsize,
     /// Healthy tenants that share a transaction, at most.
-    #[arg(long, default_value = "10", value_name = "N")]
+    #[arg(long, default_value = "20", value_name = "N")]
     batch: NonZeroUsize,
     /// Tenants that go alone first; when one of them fails, nobody else is touched.
     #[arg(long, default_value = "0", value_name = "N")]
