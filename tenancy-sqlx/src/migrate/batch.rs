@@ -195,9 +195,7 @@ mod tests {
         ] {
             assert_eq!(size(sql), 1, "{sql}");
         }
-        let many: String = (0..40)
-            .map(|n| format!("ALTER TABLE t{n} ADD b int;"))
-            .collect();
+        let many = "ALTER TABLE a ADD b int;".repeat(40);
         assert!(size(many.leak()) < 2);
     }
 }

@@ -357,28 +357,18 @@ async fn what_an_added_column_and_nothing_to_do_cost() {
     for each in [10, 50] {
         let clock = std::time::Instant::now();
         for from in (0..tenants).step_by(each) {
-            let mut sql = String::from("BEGIN;");
-            for n in from..(from + each).min(tenants) {
-                sql += &format!("ALTER TABLE t{n:05}.notes ADD raw{each} int;");
-            }
-            run(&mut superuser, &(sql + "COMMIT")).await;
+            let add = |n: usize| format!("ALTER TABLE t{n:05}.notes ADD raw{each} int");
+            let adds: Vec<_> = (from..(from + each).min(tenants)).map(add).collect();
+            run(
+                &mut superuser,
+                &format!("BEGIN; {}; COMMIT", adds.join(";")),
+            )
+            .await;
         }
         println!("raw, {each} in a transaction: {:?}", clock.elapsed());
     }
     let mut steps = vec![NOTES];
-    for (jobs, size) in [
-        (4, 2),
-        (4, 10),
-        (4, 20),
-        (4, 50),
-        (2, 10),
-        (2, 20),
-        (1, 10),
-        (4, 1),
-        (4, 11),
-        (4, 21),
-        (4, 51),
-    ] {
+    for (jobs, size) in [(4, 1), (4, 10), (4, 20), (4, 50), (1, 20), (2, 20)] {
         steps.push(format!("ALTER TABLE notes ADD j{jobs}b{size} int").leak());
         let migrations = (1..).zip(&steps);
         let tenant = tenancy_sqlx::MigrationSet::new(

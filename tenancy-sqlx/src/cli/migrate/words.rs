@@ -107,7 +107,7 @@ mod tests {
     fn times_have_a_unit_and_are_longer_than_nothing() {
         assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(time("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(time("2 min"), Ok(Duration::from_secs(120)));
+        assert_eq!(time("2 min"), Ok(Duration::from_mins(2)));
         for text in ["", "5", "0s", "-1s", "s", "five s"] {
             assert!(time(text).is_err(), "{text:?}");
         }
