@@ -140,7 +140,8 @@ impl Status {
     /// The statuses that may follow.
     pub const fn next(self) -> &'static [Self] {
         match self {
-            Self::Provisioning => &[Self::Active, Self::Purged],
+            // What is purged before it was complete is archived until it is gone.
+            Self::Provisioning => &[Self::Active, Self::Archived, Self::Purged],
             Self::Active => &[Self::Suspended, Self::Maintenance, Self::Archived],
             Self::Suspended => &[Self::Active, Self::Maintenance, Self::Archived],
             Self::Maintenance => &[Self::Active, Self::Suspended, Self::Archived],

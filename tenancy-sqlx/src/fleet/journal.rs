@@ -5,6 +5,12 @@
 //! outside the database is touched, whatever it needs to be completed from, and [`DONE`]. A step is
 //! written in the transaction of what it reports, where there is one: put [`Operation::sql`] into
 //! that transaction's script.
+//!
+//! Whoever makes a tenant that is provisioning for a while holds [`Locks::of_life`] of it before
+//! others can see its record, and until its end: a record without that lock is what a crash left.
+//! A creation or an adoption is then gone on with, a copy or an import is taken back.
+//!
+//! [`Locks::of_life`]: super::transaction::Locks::of_life
 
 use serde::Serialize;
 use serde_json::{Value, json};

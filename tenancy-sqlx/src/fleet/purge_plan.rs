@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgConnection;
-use tenancy_core::{Slug, Tenant};
+use tenancy_core::{SchemaName, Slug, Tenant};
 use time::OffsetDateTime;
 
 use super::journal::Kind;
@@ -85,14 +85,17 @@ impl Fleet {
             .bind(id.as_uuid())
             .fetch_one(&mut *connection)
             .await?,
-            tables: tables(connection, schema.as_str()).await?,
+            tables: tables(connection, &schema).await?,
             resources: self.residue_of_resources(&life.tenant).await?,
             tenant: life.tenant.clone(),
         })
     }
 }
 
-async fn tables(connection: &mut PgConnection, schema: &str) -> Result<Vec<PlannedTable>, Error> {
+async fn tables(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<Vec<PlannedTable>, Error> {
     Ok(sqlx::query_as(
         "SELECT c.relname::text AS name,
                 greatest(c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)
@@ -102,7 +105,7 @@ async fn tables(connection: &mut PgConnection, schema: &str) -> Result<Vec<Plann
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname",
     )
-    .bind(schema)
+    .bind(schema.as_str())
     .fetch_all(connection)
     .await?)
 }

@@ -33,7 +33,10 @@ fn found(report: &RepairReport) -> Vec<(&str, Fault, RepairOutcome)> {
 async fn every_operation_that_was_cut_off_is_completed_or_taken_back() {
     let database = TestDatabase::new().await;
     let store = Store::new("files", ScopeKind::Object);
-    let fleet = with_stores(fleet(&database, set([NOTES])).await, &[store.clone()]);
+    let fleet = with_stores(
+        fleet(&database, set([NOTES])).await,
+        std::slice::from_ref(&store),
+    );
     let mut superuser = database.superuser().await;
     for (name, status, last) in [
         ("a-create", "provisioning", "create begun"),
@@ -146,7 +149,10 @@ async fn a_tenant_whose_maker_lives_is_left_alone_and_stops_no_other() {
 async fn a_store_that_fails_is_in_the_report_and_the_others_are_repaired() {
     let database = TestDatabase::new().await;
     let store = Store::new("files", ScopeKind::Object);
-    let fleet = with_stores(fleet(&database, set([NOTES])).await, &[store.clone()]);
+    let fleet = with_stores(
+        fleet(&database, set([NOTES])).await,
+        std::slice::from_ref(&store),
+    );
     let mut superuser = database.superuser().await;
     for (name, status, last) in [
         ("acme", "archived", "purge begun"),

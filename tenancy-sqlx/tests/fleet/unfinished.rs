@@ -33,7 +33,8 @@ async fn left_half(database: &TestDatabase) -> (Fleet, Arc<Store>) {
     })
     .await;
     let store = Store::new("files", ScopeKind::Object);
-    (with_stores(fleet, &[store.clone()]), store)
+    let fleet = with_stores(fleet, std::slice::from_ref(&store));
+    (fleet, store)
 }
 
 #[tokio::test]

@@ -315,10 +315,10 @@ async fn a_tenant_is_out_of_service_archived_brought_back_and_purged_while_the_p
     assert_eq!(history.last().unwrap()["kind"], "purge");
     for (words, reason) in [
         (&["tenant", "archive", "one", "--grace", "30"][..], "30d"),
-        (&["tenant", "maintenance", "one"], "--off"),
+        (&["tenant", "maintenance", "one"], "--on"),
         (
             &["tenant", "maintenance", "one", "--off", "--message", "x"],
-            "--on",
+            "--off",
         ),
         (&["tenant", "purge"], "SLUG"),
         (&["tenant", "purge", "one", "--expired"], "--expired"),
