@@ -49,8 +49,8 @@ pub(super) async fn refuse(
 
 /// Follows the catalog's dependencies from the schema to whatever a cascade reaches.
 ///
-/// A foreign key has triggers on both tables, which come and go with its constraint; the toast
-/// tables of a schema are kept elsewhere.
+/// A foreign key has triggers on both tables, which come and go with its constraint, and a range
+/// type has a cast; the toast tables of a schema are kept elsewhere.
 const OUTSIDE: &str = "
     WITH RECURSIVE doomed (classid, objid, objsubid) AS (
         SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass::oid, oid, 0
@@ -126,6 +126,9 @@ const OUTSIDE: &str = "
           AND NOT (classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND EXISTS
               (SELECT FROM pg_catalog.pg_class c WHERE c.oid = objid
                  AND c.relnamespace = 'pg_toast'::pg_catalog.regnamespace))
+          AND NOT (classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND EXISTS
+              (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = placed.classid
+                 AND d.objid = placed.objid AND d.deptype = 'i'))
           AND NOT (classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND EXISTS
               (SELECT FROM pg_catalog.pg_trigger t WHERE t.oid = objid AND tgisinternal))
     )

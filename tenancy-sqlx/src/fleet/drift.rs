@@ -132,7 +132,7 @@ impl Fleet {
         let mut tenants = Vec::new();
         for subject in &subjects {
             let expected = references.get(&subject.versions);
-            let found = digests.get(subject.target.schema.as_str());
+            let found = digests.get(&subject.target.schema);
             if expected.map(|reference| &reference.digest) == found {
                 continue;
             }
@@ -155,12 +155,12 @@ impl Fleet {
     }
 
     /// Digests every schema, many in one question.
-    async fn digests(&self, subjects: &[Subject]) -> Result<BTreeMap<String, String>, Error> {
+    async fn digests(&self, subjects: &[Subject]) -> Result<BTreeMap<SchemaName, String>, Error> {
         let ask = async |subjects: &[Subject]| {
-            let schemas = subjects
+            let schemas: Vec<&SchemaName> = subjects
                 .iter()
-                .map(|subject| subject.target.schema.as_str());
-            let schemas: Vec<&str> = schemas.collect();
+                .map(|subject| &subject.target.schema)
+                .collect();
             let mut connection = self.open().await?;
             let digests = async {
                 transaction::send(&mut connection, READ.to_owned()).await?;
@@ -226,7 +226,7 @@ impl Fleet {
             )
             .await
             .map_err(Failure::into_error)?;
-            let mut digests = picture::digests(connection, &[schema.as_str()]).await?;
+            let mut digests = picture::digests(connection, &[&schema]).await?;
             Ok::<_, Error>(Reference {
                 digest: digests.pop().map(|digest| digest.value).unwrap_or_default(),
                 objects: picture::objects(connection, &schema).await?,

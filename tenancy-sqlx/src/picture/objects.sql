@@ -197,9 +197,10 @@ WITH rel AS MATERIALIZED (
                 WHEN 'l' THEN 'COMPRESSION lz4' END,
             CASE a.attgenerated WHEN 's' THEN 'GENERATED ALWAYS AS (' || a.expression || ') STORED'
                 WHEN 'v' THEN 'GENERATED ALWAYS AS (' || a.expression || ')' END,
-            CASE WHEN a.attidentity <> '' THEN format('GENERATED %s AS IDENTITY (%s)',
+            -- A partition may count with its table.
+            CASE WHEN s.q IS NOT NULL THEN format('GENERATED %s AS IDENTITY (SEQUENCE NAME %s %s)',
                 CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,
-                coalesce(format('SEQUENCE NAME %s %s', s.q, s.options), 'of its parent')) END,
+                s.q, s.options) END,
             CASE WHEN a.attnotnull THEN 'NOT NULL' END) AS words) d,
     LATERAL (SELECT string_agg(format('ALTER TABLE ONLY %s ALTER COLUMN %s %s', a.table_name, a.q,
             action), '; ' ORDER BY action) AS extra FROM (VALUES
@@ -288,9 +289,10 @@ WITH rel AS MATERIALIZED (
     UNION ALL
     SELECT 'trigger', t.table_name || '.' || t.q, concat(
             CASE WHEN t.tgparentid = 0 THEN pg_get_triggerdef(t.oid, true) || '; ' END,
-            format('ALTER TABLE %s %s TRIGGER %s', t.table_name,
-                CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
-                    WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, t.q)),
+            CASE WHEN t.tgenabled <> 'O' OR t.tgparentid <> 0
+                THEN format('ALTER TABLE %s %s TRIGGER %s', t.table_name,
+                    CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
+                        WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE' END, t.q) END),
         NULL, 'triggers', NULL, NULL, CASE WHEN t.tgparentid = 0 THEN 0 ELSE 1 END
     FROM trg t
     WHERE NOT t.tgisinternal AND (t.tgparentid = 0 OR t.tgenabled IS DISTINCT FROM t.of_parent)

@@ -17,7 +17,7 @@ use crate::search_path::{
 /// What all objects of one schema come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Digest {
-    pub(crate) schema: String,
+    pub(crate) schema: SchemaName,
     pub(crate) value: String,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn objects(
         ));
     }
     if row.try_get::<Option<&str>, _>("current")? != Some(schema.as_str()) {
-        return Err(unscoped(schema.as_str()));
+        return Err(unscoped(schema));
     }
     Ok(objects)
 }
@@ -90,7 +90,7 @@ pub(crate) async fn objects(
 /// digest.
 pub(crate) async fn digests(
     connection: &mut PgConnection,
-    schemas: &[&str],
+    schemas: &[&SchemaName],
 ) -> Result<Vec<Digest>, Error> {
     static QUESTION: LazyLock<String> = LazyLock::new(|| {
         ask(
@@ -101,19 +101,20 @@ pub(crate) async fn digests(
             tenancy_core::sabotaged!("drift.kind-left-out", "AND kind <> 'index'", ""),
         )
     });
+    let names: Vec<&str> = schemas.iter().map(|schema| schema.as_str()).collect();
     prepare(connection).await?;
     let rows = sqlx::query(AssertSqlSafe(QUESTION.as_str()))
-        .bind(schemas.to_vec())
+        .bind(names)
         .fetch_all(connection)
         .await?;
     rows.iter()
         .map(|row| {
             let digest = Digest {
-                schema: row.try_get("name")?,
+                schema: SchemaName::parse(row.try_get("name")?)?,
                 value: row.try_get("digest")?,
             };
             match row.try_get::<Option<&str>, _>("current")? {
-                Some(current) if digest.schema == current => Ok(digest),
+                Some(current) if digest.schema.as_str() == current => Ok(digest),
                 _ => Err(unscoped(&digest.schema)),
             }
         })
@@ -130,7 +131,7 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), Error> {
     .await
 }
 
-fn unscoped(schema: &str) -> Error {
+fn unscoped(schema: &SchemaName) -> Error {
     Error::new(
         ErrorKind::Internal,
         format!("the description of schema {schema} was not read on its own path"),

@@ -44,6 +44,15 @@ CREATE TRIGGER people_note AFTER INSERT OR UPDATE OF name ON people FOR EACH ROW
     WHEN (NEW.name <> 'quiet') EXECUTE FUNCTION note();
 CREATE TRIGGER people_off AFTER DELETE ON people FOR EACH STATEMENT EXECUTE FUNCTION note();
 ALTER TABLE people DISABLE TRIGGER people_off;
+CREATE FUNCTION turn() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
+    AS 'BEGIN UPDATE people SET name = NEW.name WHERE id = OLD.id; RETURN NEW; END';
+CREATE TRIGGER happy_turn INSTEAD OF UPDATE ON happy FOR EACH ROW EXECUTE FUNCTION turn();
+ALTER VIEW adults ALTER name SET DEFAULT 'nobody';
+CREATE FUNCTION is_neat(t text, OUT yes boolean, strict int DEFAULT 1) LANGUAGE sql IMMUTABLE
+    SET search_path FROM CURRENT AS $$ SELECT t = btrim(t) AND strict > 0 $$;
+CREATE VIEW tidy_people AS SELECT name FROM people WHERE is_neat(name, 2);
+CREATE FUNCTION dear(n tidy_people) RETURNS text LANGUAGE sql SET search_path FROM CURRENT
+    AS $$ SELECT 'dear ' || $1.name $$;
 ALTER TABLE logs ENABLE ROW LEVEL SECURITY;
 CREATE POLICY logs_all ON logs USING (what <> 'secret') WITH CHECK (true);
 CREATE TABLE events (at date NOT NULL, id int, body text, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
@@ -72,5 +81,7 @@ INSERT INTO people (name, age, home, homes, range, email, boss)
 UPDATE people SET last_log = 1;
 DELETE FROM people WHERE id = 30;
 INSERT INTO events VALUES ('2025-05-05', 1, 'x'), ('2020-01-01', 2, 'y');
+CREATE TRIGGER events_note BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION turn();
+ALTER TABLE events_rest DISABLE TRIGGER events_note;
 INSERT INTO base VALUES (1); INSERT INTO heir VALUES (2, 3); INSERT INTO nothing DEFAULT VALUES;
 REFRESH MATERIALIZED VIEW totals;

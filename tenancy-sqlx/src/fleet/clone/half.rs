@@ -75,6 +75,17 @@ pub(super) async fn remove(
     tenant: &Tenant,
     begun: usize,
 ) -> Result<(), Error> {
+    let status: Option<String> =
+        sqlx::query_scalar("SELECT status FROM tenancy.tenants WHERE id = $1")
+            .bind(tenant.id().as_uuid())
+            .fetch_optional(&mut *connection)
+            .await?;
+    if status.as_deref() != Some(Status::Provisioning.as_str()) {
+        return Err(Error::new(
+            ErrorKind::Conflict,
+            format!("tenant {} is not being made any more", tenant.slug()),
+        ));
+    }
     for resource in fleet.resources[..begun].iter().rev() {
         let error = |error| failed(&**resource, error);
         resource.purge(tenant).await.map_err(error)?;

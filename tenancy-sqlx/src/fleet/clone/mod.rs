@@ -345,6 +345,8 @@ impl Cloning<'_> {
     /// Refuses a clone that is not what its source is.
     async fn prove(&mut self, source: &Picture, tenant: &Tenant) -> Result<(), Error> {
         let found = self.describe(tenant).await?;
+        // A name that was not printed bare, because it is ambiguous, leads to the source.
+        found.require_whole()?;
         let differences = picture::differences(&source.objects, &found.objects);
         let mut named: Vec<String> = differences.iter().map(ToString::to_string).collect();
         if source.filled != found.filled {
