@@ -219,7 +219,10 @@ impl Fleet {
         sqlx::query(
             "INSERT INTO tenancy.migration_runs
                  (id, program, kind, started_at, finished_at, applied, failed, blocked)
-             VALUES ($1, $2, $7, $3, pg_catalog.clock_timestamp(), $4, $5, $6)
+             VALUES ($1, $2, $7, $3, pg_catalog.clock_timestamp(),
+                     -- Who failed half way, outside a transaction, has applied something too.
+                     GREATEST($4, (SELECT pg_catalog.count(*) FROM tenancy.migrations
+                                   WHERE run_id = $1)), $5, $6)
              ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at,
                  applied = excluded.applied, failed = excluded.failed, blocked = excluded.blocked",
         )

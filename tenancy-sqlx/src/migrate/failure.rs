@@ -74,10 +74,11 @@ impl Failure {
         Some(error.as_database_error()?.code()?.into_owned())
     }
 
-    /// Whether somebody else held a lock, so that trying again makes sense.
+    /// Whether somebody else held a lock, or there was no room for one, so that trying again
+    /// makes sense.
     pub(crate) fn is_contention(&self) -> bool {
         self.sqlstate()
-            .is_some_and(|code| matches!(&*code, "55P03" | "40P01" | "40001"))
+            .is_some_and(|code| matches!(&*code, "55P03" | "40P01" | "40001" | "53200"))
     }
 
     /// The failure as the connection's own, when nothing can follow on it.

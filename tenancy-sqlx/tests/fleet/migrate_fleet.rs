@@ -392,3 +392,39 @@ async fn what_an_added_column_and_nothing_to_do_cost() {
         assert_eq!(report.at_head, tenants as u64);
     }
 }
+
+/// Run by hand with `--ignored --nocapture`; it decides nothing.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_nothing_to_do_costs_with_ten_thousand_tenants() {
+    let database = TestDatabase::new().await;
+    let steps: Vec<_> = (1..=20)
+        .map(|n| tenancy_sqlx::Migration::new(n, "step", "SELECT 1"))
+        .collect();
+    let fleet = fleet(&database, tenancy_sqlx::MigrationSet::new(steps).unwrap()).await;
+    create(&fleet, "first").await;
+    let mut superuser = database.superuser().await;
+    run(
+        &mut superuser,
+        "INSERT INTO tenancy.tenants (id, slug, schema_name, name, status)
+             SELECT gen_random_uuid(), 't' || n, 't' || n, '', 'active'
+             FROM generate_series(1, 9999) n;
+         INSERT INTO tenancy.migrations
+             SELECT m.scope, t.id, m.version, m.name, m.checksum, m.run_id, m.applied_at, 0
+             FROM tenancy.migrations m, tenancy.tenants t
+             WHERE m.scope = 'tenant' AND t.slug <> 'first'",
+    )
+    .await;
+    for _ in 0..3 {
+        let clock = std::time::Instant::now();
+        let report = fleet
+            .migrate(Selection::all(), Pace::default(), |_| {})
+            .await
+            .unwrap();
+        println!("nothing to do: {:?}", clock.elapsed());
+        assert_eq!((report.at_head, report.is_complete()), (10_000, true));
+    }
+    let clock = std::time::Instant::now();
+    assert!(fleet.status().await.unwrap().is_at_head());
+    println!("status: {:?}", clock.elapsed());
+}

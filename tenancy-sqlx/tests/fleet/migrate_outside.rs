@@ -45,6 +45,8 @@ async fn an_index_that_could_not_be_built_is_in_no_ledger_and_is_built_anew() {
     // What came before it stays, what comes after it waits, and the index is there and invalid.
     let status = new.status().await.unwrap();
     assert_eq!(status.tenants[0].ledger.applied, [1, 2]);
+    let last = new.runs(1).await.unwrap().remove(0);
+    assert_eq!((last.applied, last.failed), (1 + 3, 1));
     assert_eq!(count(&mut superuser, VALID).await, 1);
     let all = VALID.replace(" AND indisvalid", "");
     assert_eq!(count(&mut superuser, &all).await, 2);
