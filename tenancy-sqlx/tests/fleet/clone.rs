@@ -13,82 +13,7 @@ use crate::crash::{Crash, Last};
 use crate::support::*;
 
 /// What a schema may have, made by hand or by an older system: far more than a migration may make.
-const RICH: &str = r#"
-CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s fine');
-CREATE DOMAIN positive AS int DEFAULT 1 CONSTRAINT is_positive CHECK (VALUE > 0);
-CREATE TYPE place AS (street text, number int);
-CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = float8mi);
-CREATE FUNCTION is_tidy(t text) RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT
-    AS $$ SELECT t = btrim(t) $$;
-CREATE SEQUENCE invoice_numbers START 1000 INCREMENT 10;
-CREATE SEQUENCE unused MINVALUE 5 CYCLE MAXVALUE 9;
-CREATE TABLE people (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text COLLATE "C" NOT NULL CHECK (is_tidy(name)),
-    email citext UNIQUE,
-    feeling mood DEFAULT 'ok', feelings mood[] DEFAULT '{ok}',
-    age positive, home place, homes place[], range span,
-    boss bigint REFERENCES people (id) DEFERRABLE INITIALLY DEFERRED,
-    upper_name text GENERATED ALWAYS AS (upper(name)) STORED,
-    invoice bigint DEFAULT nextval('invoice_numbers'),
-    tags text[] NOT NULL DEFAULT '{}', "Odd ""Name" text, gone int
-) WITH (fillfactor = 80);
-ALTER TABLE people DROP gone, ADD late timestamptz NOT NULL DEFAULT now();
-ALTER TABLE people ALTER name SET STORAGE EXTERNAL, ALTER name SET STATISTICS 500;
-CREATE TABLE logs (id serial PRIMARY KEY, person bigint, what text);
-ALTER TABLE logs ADD CONSTRAINT logs_person_fk FOREIGN KEY (person) REFERENCES people (id)
-    ON DELETE CASCADE NOT VALID;
-ALTER TABLE people ADD COLUMN last_log int REFERENCES logs (id);
-CREATE INDEX people_lower ON people (lower(name)) WHERE boss IS NOT NULL;
-CREATE UNIQUE INDEX people_name_age ON people (name, age DESC NULLS LAST) INCLUDE (boss);
-ALTER TABLE people CLUSTER ON people_name_age;
-CREATE VIEW adults AS SELECT id, name, feeling FROM people WHERE age > 17;
-CREATE VIEW happy WITH (security_barrier) AS SELECT a.id, a.name FROM adults a WHERE feeling = 'ok';
-CREATE VIEW per_person AS SELECT p.id, p.name, count(l.id) AS logs FROM people p
-    LEFT JOIN logs l ON l.person = p.id GROUP BY p.id;
-CREATE MATERIALIZED VIEW totals AS SELECT boss, count(*) AS n FROM people GROUP BY boss;
-CREATE UNIQUE INDEX totals_boss ON totals (boss);
-CREATE MATERIALIZED VIEW empty AS SELECT n FROM totals WITH NO DATA;
-CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $f$
-BEGIN
-    INSERT INTO logs (person, what) VALUES (NEW.id, TG_OP);
-    RETURN NEW;
-END $f$;
-CREATE TRIGGER people_note AFTER INSERT OR UPDATE OF name ON people FOR EACH ROW
-    WHEN (NEW.name <> 'quiet') EXECUTE FUNCTION note();
-CREATE TRIGGER people_off AFTER DELETE ON people FOR EACH STATEMENT EXECUTE FUNCTION note();
-ALTER TABLE people DISABLE TRIGGER people_off;
-ALTER TABLE logs ENABLE ROW LEVEL SECURITY;
-CREATE POLICY logs_all ON logs USING (what <> 'secret') WITH CHECK (true);
-CREATE TABLE events (at date NOT NULL, id int, body text, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
-CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
-CREATE TABLE events_rest PARTITION OF events DEFAULT;
-CREATE INDEX events_body ON events (body);
-CREATE TABLE base (a int NOT NULL, CHECK (a > 0));
-CREATE TABLE heir (b int, CHECK (b > 0)) INHERITS (base);
-CREATE STATISTICS people_stat (dependencies) ON name, age FROM people;
-CREATE FUNCTION person_count() RETURNS bigint STABLE BEGIN ATOMIC SELECT count(*) FROM adults; END;
-CREATE FUNCTION everyone() RETURNS SETOF people STABLE LANGUAGE sql SET search_path FROM CURRENT
-    AS 'SELECT * FROM people';
-CREATE RULE no_delete AS ON DELETE TO base DO INSTEAD NOTHING;
-CREATE PROCEDURE tidy() LANGUAGE plpgsql SET search_path FROM CURRENT AS 'BEGIN DELETE FROM logs; END';
-CREATE UNLOGGED TABLE scratch (a int, EXCLUDE USING hash (a WITH =));
-CREATE TABLE nothing ();
-COMMENT ON TABLE people IS 'who''s who';
-COMMENT ON COLUMN people.name IS 'first and last';
-COMMENT ON FUNCTION note() IS 'notes';
-COMMENT ON CONSTRAINT logs_person_fk ON logs IS 'of whom';
-COMMENT ON INDEX people_lower IS 'fast';
-INSERT INTO people (name, age, home, homes, range, email, boss)
-    SELECT 'p' || i, i, ROW('a "b", c', i)::place, ARRAY[ROW('x', i)::place], span(1, 2.5),
-        'P' || i || '@example.com', nullif(i - 1, 0)
-    FROM generate_series(1, 30) i;
-UPDATE people SET last_log = 1;
-DELETE FROM people WHERE id = 30;
-INSERT INTO events VALUES ('2025-05-05', 1, 'x'), ('2020-01-01', 2, 'y');
-INSERT INTO base VALUES (1); INSERT INTO heir VALUES (2, 3); INSERT INTO nothing DEFAULT VALUES;
-REFRESH MATERIALIZED VIEW totals;
-"#;
+const RICH: &str = include_str!("rich.sql");
 
 async fn owner(database: &TestDatabase) -> PgConnection {
     database.owner_options().connect().await.unwrap()
@@ -281,9 +206,10 @@ async fn a_clone_has_everything_and_shares_nothing() {
 async fn rows_are_those_of_one_moment_although_the_source_goes_on() {
     let database = TestDatabase::new().await;
     // Enough tables for several transactions between the two that belong together.
-    let filling: String = (0..420)
-        .map(|number| format!("CREATE TABLE f{number:03} (a int);"))
+    let filling: Vec<_> = (0..420)
+        .map(|number| format!("CREATE TABLE f{number:03} (a int)"))
         .collect();
+    let filling = filling.join(";");
     let sql = format!(
         "CREATE TABLE a_balance (v bigint); INSERT INTO a_balance VALUES (0);
          CREATE TABLE z_balance (v bigint); INSERT INTO z_balance VALUES (0); {filling}"
@@ -445,6 +371,61 @@ async fn a_clone_that_fails_is_taken_back_wholly_and_the_names_that_are_taken_ar
     copy("acme", "third").await.unwrap();
 }
 
+/// Runs statements on another thread and waits for them.
+fn meanwhile(database: &TestDatabase, sql: &'static str) {
+    let options = database.owner_options();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async { run(&mut options.connect().await.unwrap(), sql).await });
+    });
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_clone_that_is_not_what_its_source_is_is_taken_back_and_the_difference_named() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES, TAGS])).await;
+    create(&fleet, "acme").await;
+    let mut owner = owner(&database).await;
+    run(&mut owner, "INSERT INTO acme.tags VALUES ('a')").await;
+    let mut superuser = database.superuser().await;
+    let before = traces(&mut superuser).await;
+    let cases = [
+        (
+            "ALTER TABLE globex.notes ADD stray int",
+            "(column notes.stray should not be there)",
+        ),
+        (
+            "CREATE FUNCTION globex.none() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN RETURN NULL; END';
+             CREATE TRIGGER none BEFORE INSERT ON globex.tags FOR EACH ROW
+                EXECUTE FUNCTION globex.none()",
+            "table tags has 0 rows and its source 1",
+        ),
+    ];
+    for (sql, says) in cases {
+        let error = fleet
+            .clone_tenant(
+                &slug("acme"),
+                NewTenant::new(slug("globex")),
+                CloneData::Everything,
+                |event| {
+                    if let CloneEvent::Made { .. } = event {
+                        meanwhile(&database, sql);
+                    }
+                },
+            )
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(traces(&mut superuser).await, before);
+    }
+}
+
 #[tokio::test]
 async fn a_clone_that_is_killed_anywhere_is_complete_or_absent_after_the_same_again() {
     let database = TestDatabase::new().await;
@@ -526,18 +507,26 @@ async fn three_thousand_tables_fit_the_servers_default_table_of_locks() {
     create(&fleet, "large").await;
     let mut owner = owner(&database).await;
     for batch in 0..30 {
-        let tables: String = (0..100)
+        let tables: Vec<_> = (0..100)
             .map(|number| {
                 format!(
                     "CREATE TABLE t{batch:02}_{number:02} (id bigint GENERATED ALWAYS AS IDENTITY \
-                     PRIMARY KEY, a text, note bigint REFERENCES notes (id));"
+                     PRIMARY KEY, a text, note bigint REFERENCES notes (id))"
                 )
             })
             .collect();
-        within(&mut owner, "large", &tables).await;
+        within(&mut owner, "large", &tables.join(";")).await;
     }
     let began = std::time::Instant::now();
-    cloned(&fleet, "large", "copy", CloneData::Everything).await;
+    fleet
+        .clone_tenant(
+            &slug("large"),
+            NewTenant::new(slug("copy")),
+            CloneData::Everything,
+            |event| println!("{:?} {event}", began.elapsed()),
+        )
+        .await
+        .unwrap_or_else(|error| panic!("{error:?}"));
     println!("3,001 tables: {:?}", began.elapsed());
     let tables = "pg_class WHERE relkind = 'r' AND relnamespace::regnamespace::text = 'copy'";
     assert_eq!(count(&mut owner, tables).await, 3_001);

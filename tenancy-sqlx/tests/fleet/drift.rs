@@ -5,6 +5,11 @@ use tenancy_sqlx::{
     CloneData, Difference, ErrorKind, Fleet, MigrationSet, NewTenant, ObjectKind, Rename, Selection,
 };
 
+use ObjectKind::{
+    Column, Comment, Constraint, Default, Index, Policy, Routine, RowSecurity, Sequence, Table,
+    Trigger, View,
+};
+
 use crate::support::*;
 
 /// Something of every kind that a migration may make.
@@ -61,10 +66,6 @@ async fn what_was_changed_by_hand_is_named_with_its_tenant_and_nothing_else_is()
     assert_eq!(drift(&fleet).await, []);
 
     let mut owner = owner(&database).await;
-    use ObjectKind::{
-        Column, Comment, Constraint, Default, Index, Policy, Routine, RowSecurity, Sequence, Table,
-        Trigger, View,
-    };
     let changes: [(&str, &[(ObjectKind, &str)]); 18] = [
         ("DROP INDEX {}.products_name", &[(Index, "products_name")]),
         (
@@ -271,7 +272,7 @@ async fn a_thousand_tenants_are_looked_at_in_one_go() {
         return;
     }
     let database = TestDatabase::new().await;
-    let tables: String = (0..8)
+    let tables: Vec<_> = (0..8)
         .map(|number| {
             format!(
                 "CREATE TABLE t{number} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
@@ -280,7 +281,7 @@ async fn a_thousand_tenants_are_looked_at_in_one_go() {
             )
         })
         .collect();
-    let tables: &'static str = tables.leak();
+    let tables: &'static str = tables.concat().leak();
     let fleet = fleet(&database, set([tables])).await;
     for number in 0..1_000 {
         create(&fleet, &format!("t{number:04}")).await;

@@ -195,7 +195,7 @@ impl Cloning<'_> {
                 continue;
             };
             let (expected, found): (i64, i64) = (row.try_get("expected")?, row.try_get("found")?);
-            if expected != found {
+            if expected != found && !sabotaged!("fleet.clone-uncounted") {
                 let table = usize::try_from(place).ok().and_then(|at| tables.get(at));
                 return Err(Error::new(
                     ErrorKind::Conflict,
