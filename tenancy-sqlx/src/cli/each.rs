@@ -18,8 +18,9 @@ Examples:
   run psql --all -- -c 'SELECT count(*) FROM blogs'";
 
 /// The commands that are about one tenant, and how each takes it.
-const COMMANDS: [(&[&str], Takes); 13] = [
+const COMMANDS: [(&[&str], Takes); 14] = [
     (&["migrate", "run"], Takes::Flag("--tenant")),
+    (&["migrate", "plan"], Takes::Flag("--tenant")),
     (&["migrate"], Takes::Flag("--tenant")),
     (&["tenant", "show"], Takes::Place),
     (&["tenant", "suspend"], Takes::Place),

@@ -53,7 +53,7 @@ impl Fleet {
             run: report.run,
             announcement: Some(&announcement),
         };
-        let shared = runner.to_head(connection, &Scope::Shared).await?;
+        let shared = runner.complete(connection, &Scope::Shared).await?;
         report.shared = Some(accept(shared, "shared")?);
         report.duration = clock.elapsed();
         // A newer program may keep its roles otherwise.

@@ -128,7 +128,7 @@ pub(crate) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            own: Duration::from_secs(60),
+            own: Duration::from_mins(1),
             tables: Duration::from_secs(5),
         }
     }

@@ -1,4 +1,4 @@
-//! Several healthy tenants in one transaction and three messages.
+//! Several healthy tenants in one transaction and two messages.
 //!
 //! Nothing is waited for here: a tenant whose lock somebody holds is left out, and when anything
 //! fails, all of it is rolled back and its tenants are done one by one.
@@ -13,14 +13,14 @@ use tenancy_core::sabotaged;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use super::ledger::{Scope, Target};
+use super::ledger::{self, Target};
 use super::migration::Migration;
 use super::run::segment;
-use super::script::{Script, apply};
 use super::set::MigrationSet;
 use super::statements::{Statement, split};
 use super::status::ScopeStatus;
 use crate::fleet::transaction::{self, Locks, Patience};
+use crate::search_path;
 use crate::store::notify_of_each;
 
 /// How long a turn waits that must not keep others.
@@ -71,23 +71,38 @@ impl<'a> Plan<'a> {
         let taking: Vec<_> = targets
             .iter()
             .filter(|target| ready.contains(target.id.as_uuid()))
-            .cloned()
-            .map(Scope::Tenant)
             .collect();
-        if taking.is_empty() {
-            transaction::rollback(connection)
-                .await
-                .map_err(Failure::of)?;
-            return Ok(ready);
-        }
-        let mut script = Script::batch(&taking, &self.migrations, run);
-        let told = targets.iter().map(|target| target.id);
-        let told = told.filter(|id| ready.contains(id.as_uuid()));
-        script.push("; ");
-        script.push(&notify_of_each(told));
-        apply(connection, &script).await?;
-        transaction::commit(connection).await.map_err(Failure::of)?;
+        let message = match &taking[..] {
+            [] => "ROLLBACK".to_owned(),
+            taking => self.message(taking, run),
+        };
+        sqlx::raw_sql(AssertSqlSafe(message))
+            .execute(connection)
+            .await?;
         Ok(ready)
+    }
+
+    /// Everything from the first migration to the commit. Whose fault a failure is, their own
+    /// turns will tell.
+    fn message(&self, targets: &[&Target], run: Uuid) -> String {
+        let mut message = String::new();
+        for target in targets {
+            message.push_str(&search_path::set_local(&target.schema));
+            for migration in &self.migrations {
+                message.push_str(";\n");
+                message.push_str(migration.sql());
+                // The line end closes a comment that the file ends with.
+                message.push_str("\n;");
+                message.push_str(&ledger::proof(&target.schema));
+            }
+            message.push_str(";\n");
+        }
+        let ids: Vec<_> = targets.iter().map(|target| *target.id.as_uuid()).collect();
+        message.push_str(&ledger::entries("tenant", &ids, &self.migrations, run));
+        message.push_str("; ");
+        message.push_str(&notify_of_each(targets.iter().map(|target| target.id)));
+        message.push_str("; COMMIT");
+        message
     }
 
     /// Begins, and gives the tenants whose locks are ours and who are where they were.
@@ -180,9 +195,7 @@ mod tests {
         ] {
             assert_eq!(size(sql), 1, "{sql}");
         }
-        let many: String = (0..40)
-            .map(|n| format!("ALTER TABLE t{n} ADD b int;"))
-            .collect();
+        let many = "ALTER TABLE a ADD b int;".repeat(40);
         assert!(size(many.leak()) < 2);
     }
 }

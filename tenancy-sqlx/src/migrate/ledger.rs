@@ -282,6 +282,13 @@ pub(super) fn trace(version: i64) -> String {
     )
 }
 
+/// Fails unless `schema` is where the path leads, and answers nothing.
+pub(super) fn proof(schema: &SchemaName) -> String {
+    format!(
+        "SELECT WHERE 1 / (pg_catalog.current_schema() IS NOT DISTINCT FROM '{schema}')::int = 0"
+    )
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(2 * bytes.len());

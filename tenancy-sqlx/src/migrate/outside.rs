@@ -23,7 +23,7 @@ const MARK: &str = "-- no-transaction";
 const CONCURRENTLY: &str = "CONCURRENTLY";
 
 /// How long a statement waits for others. It stands in nobody's way meanwhile.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 /// Whether `sql` opts out of its transaction.
 pub(super) fn is_marked(sql: &str) -> bool {
@@ -223,9 +223,8 @@ async fn invalid(
     .bind(rebuilt)
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| row.try_get("name").map_err(Failure::from))
-        .collect()
+    let names: Result<_, sqlx::Error> = rows.iter().map(|row| row.try_get("name")).collect();
+    Ok(names?)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tenancy_core::Slug;
 
 use crate::error::{Error, ErrorKind};
 
-/// How fast a run goes, and when it stops: by default four jobs, ten tenants in a batch, and
+/// How fast a run goes, and when it stops: by default four jobs, twenty tenants in a batch, and
 /// no stop before the end.
 ///
 /// # Example
@@ -112,8 +112,8 @@ impl Default for Pace {
         Self {
             // Four keep two cores and the server's disk busy; more wait for each other.
             jobs: NonZeroUsize::new(4).unwrap_or(NonZeroUsize::MIN),
-            // Ten have nearly all of the gain, and hold few locks for long.
-            batch: NonZeroUsize::new(10).unwrap_or(NonZeroUsize::MIN),
+            // Twenty have nearly all of the gain, and hold few locks for long.
+            batch: NonZeroUsize::new(20).unwrap_or(NonZeroUsize::MIN),
             canary: 0,
             canaries: Vec::new(),
             wave: None,

@@ -50,7 +50,7 @@ impl Runner<'_> {
     /// when others are in the way.
     ///
     /// An `Err` is the connection's failure; what fails in a migration is an [`Outcome`].
-    pub(crate) async fn to_head(
+    pub(crate) async fn complete(
         &self,
         connection: &mut PgConnection,
         scope: &Scope,

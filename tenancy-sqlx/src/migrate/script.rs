@@ -50,27 +50,6 @@ impl<'a> Script<'a> {
         script
     }
 
-    /// Joins `pending` for each of `scopes`, which are tenants, and enters all of it at the end.
-    pub(super) fn batch(
-        scopes: impl IntoIterator<Item = &'a Scope>,
-        pending: &[&'a Migration],
-        run: Uuid,
-    ) -> Self {
-        let mut script = Self {
-            text: String::new(),
-            parts: Vec::new(),
-        };
-        let mut tenants = Vec::new();
-        for scope in scopes {
-            script.add(scope, pending, |migration| {
-                ledger::trace(migration.version())
-            });
-            tenants.push(scope.tenant());
-        }
-        script.push(&ledger::entries("tenant", &tenants, pending, run));
-        script
-    }
-
     /// Joins `steps`, of which none is entered into the ledger.
     pub(super) fn unentered(scope: &'a Scope, steps: &[&'a Migration]) -> Self {
         let mut script = Self {

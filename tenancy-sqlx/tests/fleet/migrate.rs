@@ -351,6 +351,10 @@ async fn a_run_that_is_dropped_leaves_whole_tenants_and_no_lock() {
     let altered = "pg_attribute WHERE attname = 'more' AND NOT attisdropped";
     assert_eq!(count(&mut superuser, altered).await, entered);
     assert!((1..6).contains(&entered), "{entered}");
+    // What it did, and that it did not come to its end, is to be seen.
+    let last = new.runs(1).await.unwrap().remove(0);
+    assert_eq!((last.kind.as_str(), last.finished_at), ("migrate", None));
+    assert_eq!(last.applied, entered);
     let report = new
         .migrate(Selection::all(), jobs(2), |_| {})
         .await

@@ -87,9 +87,12 @@ fn describe(plan: &FleetPlan) -> String {
 }
 
 fn files(pending: &[PendingMigration]) -> String {
-    let name = |migration: &PendingMigration| match migration.transactional {
-        true => migration.file.clone(),
-        false => format!("{} (without a transaction)", migration.file),
+    let name = |migration: &PendingMigration| {
+        if migration.transactional {
+            migration.file.clone()
+        } else {
+            format!("{} (without a transaction)", migration.file)
+        }
     };
     pending.iter().map(name).collect::<Vec<_>>().join(", ")
 }

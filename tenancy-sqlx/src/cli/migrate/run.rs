@@ -30,8 +30,8 @@ pub(super) struct Run {
     #[command(flatten)]
     speed: Speed,
     /// Say what would be applied, and do nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[arg(long = "dry-run")]
+    only_plan: bool,
     /// Write the report as JSON into this file, too.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        if self.dry_run {
+        if self.only_plan {
             return plan::show(fleet, self.who.selection(), Exit::Done, output).await;
         }
         if self.mark_applied {

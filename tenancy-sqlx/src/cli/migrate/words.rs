@@ -47,7 +47,7 @@ pub(super) struct Speed {
     #[arg(long, default_value_t = super::default_jobs(), value_name = "N")]
     jobs: NonZeroUsize,
     /// Healthy tenants that share a transaction, at most.
-    #[arg(long, default_value = "10", value_name = "N")]
+    #[arg(long, default_value = "20", value_name = "N")]
     batch: NonZeroUsize,
     /// Tenants that go alone first; when one of them fails, nobody else is touched.
     #[arg(long, default_value = "0", value_name = "N")]
@@ -107,7 +107,7 @@ mod tests {
     fn times_have_a_unit_and_are_longer_than_nothing() {
         assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(time("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(time("2 min"), Ok(Duration::from_secs(120)));
+        assert_eq!(time("2 min"), Ok(Duration::from_mins(2)));
         for text in ["", "5", "0s", "-1s", "s", "five s"] {
             assert!(time(text).is_err(), "{text:?}");
         }

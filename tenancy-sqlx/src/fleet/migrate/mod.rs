@@ -116,7 +116,7 @@ impl Fleet {
                 set: &self.migrations.shared,
                 ..runner
             };
-            let outcome = shared.to_head(connection, &Scope::Shared).await?;
+            let outcome = shared.complete(connection, &Scope::Shared).await?;
             progress(MigrateEvent::Shared(outcome.clone()));
             report.shared = Some(outcome);
         }

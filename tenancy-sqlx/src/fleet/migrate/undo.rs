@@ -135,9 +135,10 @@ impl Fleet {
         let undoing = |set: &MigrationSet| Undoing {
             run: run.id,
             by: report.run,
-            downs: match is_mark(&run) {
-                true => std::collections::BTreeMap::new(),
-                false => Undoing::downs(set),
+            downs: if is_mark(&run) {
+                std::collections::BTreeMap::new()
+            } else {
+                Undoing::downs(set)
             },
         };
         let tenants = undoing(&self.migrations.tenant);

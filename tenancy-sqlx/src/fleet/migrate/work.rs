@@ -1,5 +1,6 @@
 //! Workers: a connection each, and tenants from the queue until that is empty.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -106,7 +107,9 @@ impl Work<'_> {
         queue: &Mutex<Queue>,
     ) -> Vec<TenantReport> {
         let Task::Migrate(runner) = self.task else {
-            turns.into_iter().for_each(|turn| locked(queue).alone(turn));
+            for turn in turns {
+                locked(queue).alone(turn);
+            }
             return Vec::new();
         };
         let clock = Instant::now();
@@ -120,7 +123,7 @@ impl Work<'_> {
             .await;
         let (done, failure) = match done {
             Ok(done) => (done, None),
-            Err(failure) => (Default::default(), Some(failure)),
+            Err(failure) => (HashSet::new(), Some(failure)),
         };
         let share = clock.elapsed() / u32::try_from(turns.len()).unwrap_or(u32::MAX).max(1);
         let mut reports = Vec::with_capacity(turns.len());
