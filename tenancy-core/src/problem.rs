@@ -351,7 +351,7 @@ impl From<&Error> for Problem {
         if code.status().is_server_error() {
             let mut problem = Self::new(code);
             if let Some(notice) = error.notice() {
-                problem.detail = notice.detail.clone();
+                problem.detail.clone_from(&notice.detail);
                 problem.retry_after = notice.retry_after.or(problem.retry_after);
             }
             return problem;

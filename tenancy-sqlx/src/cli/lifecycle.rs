@@ -70,10 +70,10 @@ pub struct MaintenanceWords {
     #[arg(long)]
     off: bool,
     /// What users are told, in one line.
-    #[arg(long, requires = "on")]
+    #[arg(long, conflicts_with = "off")]
     message: Option<String>,
     /// When it is expected to end: a time such as 2026-05-01T12:00:00Z, or a span such as 2h.
-    #[arg(long, requires = "on", value_name = "TIME|SPAN")]
+    #[arg(long, conflicts_with = "off", value_name = "TIME|SPAN")]
     until: Option<Until>,
 }
 

@@ -64,32 +64,31 @@ async fn one(
     confirm: Option<Slug>,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let confirmed = match confirm {
-        Some(confirm) => confirm,
-        None => {
-            if output.is_json() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-                output.refuse(format!(
-                    "not confirmed: there is no way back from a purge; add --confirm {slug} if it \
-                     is meant"
-                ));
-                return Ok(Exit::NotConfirmed);
-            }
-            let plan = fleet.purge_plan(slug).await?;
-            output.note(loss(&plan));
-            match asked(slug, output) {
-                Some(typed) => typed,
-                None => {
-                    output.refuse("not confirmed: nothing was purged");
-                    return Ok(Exit::NotConfirmed);
-                }
-            }
-        }
+    let confirmed = if let Some(confirm) = confirm {
+        confirm
+    } else if is_attended(output) {
+        output.note(loss(&fleet.purge_plan(slug).await?));
+        let Some(typed) = asked(slug, output) else {
+            output.refuse("not confirmed: nothing was purged");
+            return Ok(Exit::NotConfirmed);
+        };
+        typed
+    } else {
+        output.refuse(format!(
+            "not confirmed: there is no way back from a purge; add --confirm {slug} if it is meant"
+        ));
+        return Ok(Exit::NotConfirmed);
     };
     fleet.prepare().await?;
     let tenant = fleet.purge(slug, &confirmed).await?;
     Ok(say(&tenant, output, || {
         format!("tenant {slug} is purged; its names stay reserved for a while")
     }))
+}
+
+/// Whether somebody is there to ask.
+fn is_attended(output: &Output) -> bool {
+    !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// The slug as somebody typed it; `None` when it was another.

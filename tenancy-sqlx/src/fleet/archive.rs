@@ -123,7 +123,7 @@ impl Fleet {
 }
 
 /// Longer than anybody's plans.
-const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 
 async fn undelete(life: &mut Life) -> Result<(), Error> {
     match life.tenant.status() {

@@ -73,9 +73,10 @@ impl Fleet {
                 .bind(life.tenant.id().as_uuid())
                 .fetch_one(&mut life.connection)
                 .await?;
-        let result = match is_expired {
-            true => self.purge_in(&mut life).await.map(Some),
-            false => Ok(None),
+        let result = if is_expired {
+            self.purge_in(&mut life).await.map(Some)
+        } else {
+            Ok(None)
         };
         life.finish(result.map_err(|error| error.while_doing(format!("purging tenant {slug}"))))
             .await

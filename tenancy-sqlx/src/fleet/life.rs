@@ -111,6 +111,9 @@ impl Life {
 
     /// Whether something of the tenant may be gone already.
     pub(super) async fn has_begun_a_purge(&mut self) -> Result<bool, Error> {
+        if sabotaged!("fleet.purge-taken-back") {
+            return Ok(false);
+        }
         Ok(sqlx::query_scalar(
             "SELECT EXISTS (SELECT FROM tenancy.journal
                             WHERE tenant_id = $1 AND kind = 'purge' AND step = 'begun')",
@@ -126,10 +129,11 @@ impl Life {
             let entry = self
                 .operation
                 .sql(FAILED, json!({ "error": error.to_string() }));
-            let end = match self.has_begun {
-                // Outside a transaction the first is no more than a warning.
-                true => format!("ROLLBACK; {entry}"),
-                false => "ROLLBACK".to_owned(),
+            // Outside a transaction the first is no more than a warning.
+            let end = if self.has_begun {
+                format!("ROLLBACK; {entry}")
+            } else {
+                "ROLLBACK".to_owned()
             };
             if let Err(error) = transaction::send(&mut self.connection, end).await {
                 tracing::debug!(%error, "a failed operation could not be ended by hand");

@@ -181,6 +181,9 @@ fn take_within(locks: &Locks, limit: &str, tables: &str) -> String {
 /// Begins a transaction that holds the lock of a tenant's life, if nobody else does.
 pub(crate) async fn try_life(guard: &mut PgConnection, id: TenantId) -> Result<bool, Error> {
     send(guard, begin(&Locks(Vec::new()))).await?;
+    if sabotaged!("fleet.owner-unasked") {
+        return Ok(true);
+    }
     let Locks(keys) = Locks::of_life(id);
     Ok(sqlx::query_scalar(
         "SELECT pg_catalog.bool_and(pg_catalog.pg_try_advisory_xact_lock(key)) \
