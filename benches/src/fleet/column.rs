@@ -92,7 +92,8 @@ async fn migrate(ground: &mut Ground, connection: &mut PgConnection) -> Result<f
     let report = fleet.migrate(Selection::tenants(), jobs(), |_| {}).await?;
     let took = clock.elapsed().as_secs_f64();
     if let Some(failure) = report.failures().next() {
-        return Err(failure.to_string().into());
+        let failed = report.failures().count();
+        return Err(format!("{failed} of {} tenants failed: {failure}", ground.made).into());
     }
     verify(connection, &column, ground.made).await?;
     ground.verify(connection).await?;

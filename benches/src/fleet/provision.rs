@@ -150,7 +150,7 @@ fn report(tenants: usize, sides: Sides, bulk: Vec<f64>, raw_bulk: Vec<f64>) -> V
     let (bulk, raw_bulk) = (median(bulk), median(raw_bulk));
     let django = (!sides.django.is_empty()).then(|| median(sides.django));
     let ms = |ms: f64| format!("{ms:.1} ms");
-    let mut row = |what: &str, side: f64, against: Option<f64>| {
+    let row = |what: &str, side: f64, against: Option<f64>| {
         let ratio = against.map_or_else(String::new, |other| times(side, other));
         table::row(tenants, what, &ms(side), &ratio);
     };
