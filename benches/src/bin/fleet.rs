@@ -14,7 +14,7 @@ async fn main() -> Result<(), Failure> {
     let mut django = match Django::start(&ground).await {
         Ok(django) => Some(django),
         Err(why) => {
-            println!("without django-tenants: {why}");
+            table::note(&format!("without django-tenants: {why}"));
             None
         }
     };
@@ -74,7 +74,7 @@ fn write(parts: &Map<String, Value>) -> Result<(), Failure> {
     let file = Path::new("target/bench/fleet.json");
     std::fs::create_dir_all("target/bench")?;
     std::fs::write(file, format!("{:#}\n", Value::from(parts)))?;
-    println!("written to {}", file.display());
+    table::note(&format!("written to {}", file.display()));
     Ok(())
 }
 
