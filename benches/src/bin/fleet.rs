@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use tenancy_benches::Failure;
-use tenancy_benches::fleet::{self, Django, FleetPlan, Ground, Table};
+use tenancy_benches::fleet::{self, Django, FleetPlan, Ground, table};
 use tenancy_sqlx::embedded::Durability;
 
 #[tokio::main]
@@ -14,11 +14,11 @@ async fn main() -> Result<(), Failure> {
     let mut django = match Django::start(&ground).await {
         Ok(django) => Some(django),
         Err(why) => {
-            println!("without django-tenants: {why}");
+            table::note(&format!("without django-tenants: {why}"));
             None
         }
     };
-    let mut table = Table::start();
+    table::heads();
     let fsync = plan.durability == Durability::Safe;
     let mut parts = Map::from_iter([
         ("fsync".to_owned(), json!(fsync)),
@@ -27,10 +27,10 @@ async fn main() -> Result<(), Failure> {
     for &tenants in &plan.tenants {
         if django.is_some() && tenants > plan.peer {
             django = None;
-            table.note("django-tenants is left out from here on: its runs would take hours");
+            table::note("django-tenants is left out from here on: its runs would take hours");
         }
         if plan.has("provision") {
-            let part = fleet::provision(&mut ground, django.as_mut(), tenants, &mut table).await?;
+            let part = fleet::provision(&mut ground, django.as_mut(), tenants).await?;
             keep(&mut parts, "provision", tenants, part);
         }
         ground.fill(tenants).await?;
@@ -39,15 +39,15 @@ async fn main() -> Result<(), Failure> {
             django.fill(tenants)?;
         }
         if plan.has("noop") {
-            let part = fleet::noop(&ground, django.as_mut(), &mut table).await?;
+            let part = fleet::noop(&ground, django.as_mut()).await?;
             keep(&mut parts, "noop", tenants, part);
         }
         if plan.has("drift") {
-            let part = fleet::drift(&ground, &mut table).await?;
+            let part = fleet::drift(&ground).await?;
             keep(&mut parts, "drift", tenants, part);
         }
         if plan.has("column") {
-            let part = fleet::column(&mut ground, django.as_mut(), &mut table).await?;
+            let part = fleet::column(&mut ground, django.as_mut()).await?;
             keep(&mut parts, "column", tenants, part);
         }
         write(&parts)?;
@@ -74,7 +74,7 @@ fn write(parts: &Map<String, Value>) -> Result<(), Failure> {
     let file = Path::new("target/bench/fleet.json");
     std::fs::create_dir_all("target/bench")?;
     std::fs::write(file, format!("{:#}\n", Value::from(parts)))?;
-    println!("written to {}", file.display());
+    table::note(&format!("written to {}", file.display()));
     Ok(())
 }
 

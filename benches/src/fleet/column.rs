@@ -7,9 +7,9 @@ use sqlx::postgres::PgConnection;
 use tenancy_sqlx::Selection;
 
 use super::django::Django;
-use super::ground::{Ground, JOBS, jobs};
+use super::ground::{Ground, JOBS, jobs, signed};
 use super::raw::{self, Pace};
-use super::table::{Table, figure, median, times};
+use super::table::{self, figure, median, times};
 use crate::plan::Failure;
 
 const ROUNDS: usize = 3;
@@ -19,11 +19,7 @@ const ROUNDS: usize = 3;
 /// # Errors
 ///
 /// Whatever the server answers, and when a column or a ledger entry is missing afterwards.
-pub async fn column(
-    ground: &mut Ground,
-    django: Option<&mut Django>,
-    table: &mut Table,
-) -> Result<Value, Failure> {
+pub async fn column(ground: &mut Ground, django: Option<&mut Django>) -> Result<Value, Failure> {
     let tenants = ground.made;
     let mut connection = ground.connect().await?;
     let mut idle = Vec::new();
@@ -46,7 +42,7 @@ pub async fn column(
                     times.push(clock.elapsed().as_secs_f64());
                     verify(&mut connection, "by_hand", tenants).await?;
                     let entries = raw::count_entries(&mut connection).await?;
-                    if entries != tenants as i64 {
+                    if entries != signed(tenants) {
                         return Err(format!("the floor entered {entries} of {tenants}").into());
                     }
                     raw::drop_column(&mut connection, tenants, "by_hand").await?;
@@ -71,9 +67,9 @@ pub async fn column(
         rows.push(row("  migrate_schemas, standard", standard));
         rows.push(row("  migrate_schemas, multiprocessing", parallel));
     }
-    table.row(tenants, "add a column", &format!("{ours:.3} s"), "");
+    table::row(tenants, "add a column", &format!("{ours:.3} s"), "");
     for (what, took) in rows {
-        table.row(tenants, &what, &format!("{took:.3} s"), &times(took, ours));
+        table::row(tenants, &what, &format!("{took:.3} s"), &times(took, ours));
     }
     Ok(json!({
         "seconds": figure(ours),
@@ -96,7 +92,8 @@ async fn migrate(ground: &mut Ground, connection: &mut PgConnection) -> Result<f
     let report = fleet.migrate(Selection::tenants(), jobs(), |_| {}).await?;
     let took = clock.elapsed().as_secs_f64();
     if let Some(failure) = report.failures().next() {
-        return Err(failure.to_string().into());
+        let failed = report.failures().count();
+        return Err(format!("{failed} of {} tenants failed: {failure}", ground.made).into());
     }
     verify(connection, &column, ground.made).await?;
     ground.verify(connection).await?;
@@ -109,7 +106,7 @@ async fn verify(
     tenants: usize,
 ) -> Result<(), Failure> {
     let found = raw::count_column(connection, column).await?;
-    if found == tenants as i64 {
+    if found == signed(tenants) {
         Ok(())
     } else {
         Err(format!("{column} is in {found} of {tenants} schemas: no figures").into())

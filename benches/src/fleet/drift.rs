@@ -7,7 +7,7 @@ use tenancy_sqlx::{Fleet, Selection};
 
 use super::ground::{Ground, schema};
 use super::raw;
-use super::table::{Table, figure, median, times};
+use super::table::{self, figure, median, times};
 use crate::plan::Failure;
 
 const ROUNDS: usize = 3;
@@ -17,7 +17,7 @@ const ROUNDS: usize = 3;
 /// # Errors
 ///
 /// Whatever the server answers, and when a tenant drifts: none of them did.
-pub async fn drift(ground: &Ground, table: &mut Table) -> Result<Value, Failure> {
+pub async fn drift(ground: &Ground) -> Result<Value, Failure> {
     let tenants = ground.made;
     let fleet = ground.fleet().await?;
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
@@ -43,8 +43,8 @@ pub async fn drift(ground: &Ground, table: &mut Table) -> Result<Value, Failure>
     }
     finds(ground, &fleet).await?;
     let (ours, floor) = (median(ours), median(floor));
-    table.row(tenants, "drift", &format!("{ours:.3} s"), "");
-    table.row(
+    table::row(tenants, "drift", &format!("{ours:.3} s"), "");
+    table::row(
         tenants,
         "  floor: one query for all columns",
         &format!("{floor:.3} s"),

@@ -138,7 +138,7 @@ impl Ground {
         )
         .fetch_one(connection)
         .await?;
-        let expected = self.made as i64 * self.files.count();
+        let expected = signed(self.made) * self.files.count();
         if entries == expected {
             Ok(())
         } else {
@@ -180,7 +180,7 @@ pub(super) async fn verify(
     .bind(INDEXES)
     .fetch_one(connection)
     .await?;
-    if (whole, all) == (schemas as i64, schemas as i64) {
+    if (whole, all) == (signed(schemas), signed(schemas)) {
         return Ok(());
     }
     Err(format!("{whole} of {all} schemas {prefix}… are whole, not {schemas}: no figures").into())
@@ -189,4 +189,9 @@ pub(super) async fn verify(
 /// As many tenants at a time as every side may migrate.
 pub(super) fn jobs() -> NonZeroUsize {
     NonZeroUsize::new(JOBS).expect("four is not zero")
+}
+
+/// A count as PostgreSQL counts.
+pub(super) fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -18,7 +18,7 @@ mod drift;
 mod noop;
 mod provision;
 
-mod table;
+pub mod table;
 
 pub use column::column;
 pub use django::Django;
@@ -27,4 +27,3 @@ pub use ground::Ground;
 pub use noop::noop;
 pub use plan::FleetPlan;
 pub use provision::provision;
-pub use table::{Table, figure, median, times};

@@ -10,7 +10,7 @@ use tenancy_sqlx::Selection;
 use super::django::Django;
 use super::ground::{Ground, jobs};
 use super::proxy::Proxy;
-use super::table::{Table, figure, median, times};
+use super::table::{self, figure, median, times};
 use crate::plan::Failure;
 
 const ROUNDS: usize = 5;
@@ -20,11 +20,7 @@ const ROUNDS: usize = 5;
 /// # Errors
 ///
 /// Whatever the server answers, and when a run does anything at all or asks more than once.
-pub async fn noop(
-    ground: &Ground,
-    django: Option<&mut Django>,
-    table: &mut Table,
-) -> Result<Value, Failure> {
+pub async fn noop(ground: &Ground, django: Option<&mut Django>) -> Result<Value, Failure> {
     let tenants = ground.made;
     let statements = statements(ground).await?;
     let fleet = ground.fleet().await?;
@@ -49,8 +45,8 @@ pub async fn noop(
     let ours = median(ours);
     let (process, start) = (median(process), median(start));
     let beyond = process - start;
-    table.row(tenants, "migrate, nothing to do", &seconds(ours), "");
-    table.row(
+    table::row(tenants, "migrate, nothing to do", &seconds(ours), "");
+    table::row(
         tenants,
         "  tenancy migrate run, beyond process start",
         &seconds(beyond),
@@ -60,7 +56,7 @@ pub async fn noop(
         let row = [("standard", standard), ("multiprocessing", parallel)];
         for (executor, took) in row {
             let what = format!("  migrate_schemas, {executor}");
-            table.row(tenants, &what, &seconds(took), &times(took, ours));
+            table::row(tenants, &what, &seconds(took), &times(took, ours));
         }
     }
     Ok(json!({

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::django::Django;
 use super::ground::{Ground, JOBS, create, verify};
 use super::raw::{self, Rights};
-use super::table::{Table, figure, median, times};
+use super::table::{self, figure, median, times};
 use crate::plan::Failure;
 
 const ROUNDS: usize = 6;
@@ -17,9 +17,9 @@ const ROUNDS: usize = 6;
 const SERIAL: usize = 7;
 const BULK_ROUNDS: usize = 3;
 /// Tenants that a side makes in its turn, several at a time.
-const BULK: usize = 16;
+const BULK: u32 = 16;
 /// Tenants that all rounds make.
-pub(super) const ALL: usize = ROUNDS * SERIAL + BULK_ROUNDS * BULK;
+pub(super) const ALL: usize = ROUNDS * SERIAL + BULK_ROUNDS * BULK as usize;
 
 #[derive(Debug, Default)]
 struct Sides {
@@ -42,7 +42,6 @@ pub async fn provision(
     ground: &mut Ground,
     django: Option<&mut Django>,
     tenants: usize,
-    table: &mut Table,
 ) -> Result<Value, Failure> {
     ground.fill(tenants - ALL).await?;
     let fleet = ground.fleet().await?;
@@ -107,10 +106,10 @@ pub async fn provision(
     let (mut bulk, mut raw_bulk) = (Vec::new(), Vec::new());
     for _ in 0..BULK_ROUNDS {
         let clock = Instant::now();
-        ground.create(&fleet, BULK, JOBS).await?;
-        bulk.push(milliseconds(clock) / BULK as f64);
-        raw_bulk.push(raw_in_bulk(ground, made, &login).await? / BULK as f64);
-        made += BULK;
+        ground.create(&fleet, BULK as usize, JOBS).await?;
+        bulk.push(milliseconds(clock) / f64::from(BULK));
+        raw_bulk.push(raw_in_bulk(ground, made, &login).await? / f64::from(BULK));
+        made += BULK as usize;
     }
     ground.verify(&mut connection).await?;
     verify(&mut connection, "raw_", made).await?;
@@ -118,7 +117,7 @@ pub async fn provision(
         django.verify(tenants)?;
     }
     raw::forget(&mut connection, 0..made).await?;
-    Ok(report(tenants, sides, bulk, raw_bulk, table))
+    Ok(report(tenants, sides, bulk, raw_bulk))
 }
 
 /// Milliseconds that the floor needs on several open connections.
@@ -132,7 +131,7 @@ async fn raw_in_bulk(ground: &Ground, from: usize, login: &str) -> Result<f64, F
     for (turn, mut connection) in connections.into_iter().enumerate() {
         let (files, login) = (ground.files.clone(), login.to_owned());
         tasks.spawn(async move {
-            for number in (from + turn..from + BULK).step_by(JOBS) {
+            for number in (from + turn..from + BULK as usize).step_by(JOBS) {
                 let rights = Rights::Application;
                 raw::create(&mut connection, &files, number, rights, &login).await?;
             }
@@ -145,21 +144,15 @@ async fn raw_in_bulk(ground: &Ground, from: usize, login: &str) -> Result<f64, F
     Ok(milliseconds(clock))
 }
 
-fn report(
-    tenants: usize,
-    sides: Sides,
-    bulk: Vec<f64>,
-    raw_bulk: Vec<f64>,
-    table: &mut Table,
-) -> Value {
+fn report(tenants: usize, sides: Sides, bulk: Vec<f64>, raw_bulk: Vec<f64>) -> Value {
     let (ours, floor) = (median(sides.ours), median(sides.floor));
     let (fresh, bare) = (median(sides.fresh), median(sides.bare));
     let (bulk, raw_bulk) = (median(bulk), median(raw_bulk));
     let django = (!sides.django.is_empty()).then(|| median(sides.django));
     let ms = |ms: f64| format!("{ms:.1} ms");
-    let mut row = |what: &str, side: f64, against: Option<f64>| {
+    let row = |what: &str, side: f64, against: Option<f64>| {
         let ratio = against.map_or_else(String::new, |other| times(side, other));
-        table.row(tenants, what, &ms(side), &ratio);
+        table::row(tenants, what, &ms(side), &ratio);
     };
     row("make a tenant", ours, None);
     row("  floor: one script, open connection", floor, Some(ours));

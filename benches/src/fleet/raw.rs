@@ -10,6 +10,10 @@ use super::ground::{Ground, JOBS, schema};
 use super::tables::Files;
 use crate::plan::Failure;
 
+/// How somebody by hand would say where the tables go. Only the framework's own file may say so in
+/// Rust.
+const PATH: &str = include_str!("../../fleet/floor-path.txt");
+
 /// Tenants that share one transaction and one message.
 const BATCH: usize = 10;
 
@@ -61,7 +65,7 @@ pub(super) async fn create(
              {alter} EXECUTE ON ROUTINES TO {login};"
         )?;
     }
-    write!(sql, "SET LOCAL search_path TO {name};")?;
+    sql.push_str(&PATH.replace("{schema}", &name));
     for (version, _, file) in files.list() {
         sql.push_str(&file);
         sql.push_str(&entry(number, version));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tenancy_sqlx::{Migration, MigrationSet, Migrations};
 
+use super::ground::signed;
 use crate::plan::Failure;
 
 /// Tables of a tenant.
@@ -64,7 +65,7 @@ impl Files {
 
     /// How many migrations there are.
     pub(super) fn count(&self) -> i64 {
-        FILES.len() as i64 + self.columns
+        signed(FILES.len()) + self.columns
     }
 
     /// Where they are.

@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor};
 
 use super::support::Installation;
 
-const TENANTS: usize = 60;
+const TENANTS: i64 = 60;
 
 /// The tenant that nobody can migrate while its table is held, so that a run cannot end.
 const LAST: &str = "t59";
@@ -50,7 +50,7 @@ async fn a_run_that_was_killed_is_finished_by_the_same_command() {
 
         halves(&saas, version).await;
         saas.done(&["migrate", "run"]);
-        assert_eq!(entries(&saas, version).await, TENANTS as i64);
+        assert_eq!(entries(&saas, version).await, TENANTS);
         once(&saas, version).await;
         let again = saas.json(&["migrate", "run"]);
         assert_eq!(again["report"]["at_head"], TENANTS, "{again}");

@@ -22,6 +22,7 @@ Examples:
 
 /// The words of `migrate_schemas`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct MigrateSchemas {
     /// Only the shared tables.
     #[arg(long)]
