@@ -59,8 +59,8 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    DomainRecord, DomainRole, Fleet, Isolation, NewTenant, ProvisionEvent, Rename, TenantPlan,
-    TenantValidator,
+    Adopted, Adoption, AdoptionPlan, DomainRecord, DomainRole, Fleet, Isolation, Kept, NewTenant,
+    ProvisionEvent, Rename, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,

@@ -21,6 +21,8 @@ mod purge;
 
 mod migrate;
 
+mod moves;
+
 pub(crate) mod grants;
 pub(crate) mod transaction;
 
@@ -39,6 +41,7 @@ use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
 pub use isolation::Isolation;
+pub use moves::{Adopted, Adoption, AdoptionPlan, Kept};
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
 pub use rename::Rename;
 pub use validator::TenantValidator;

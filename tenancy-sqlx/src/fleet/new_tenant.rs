@@ -69,6 +69,12 @@ impl NewTenant {
         self
     }
 
+    /// Gives it this schema unless another was asked for.
+    pub(super) fn schema_or(mut self, schema: SchemaName) -> Self {
+        self.schema.get_or_insert(schema);
+        self
+    }
+
     /// Gives it a name for people; the slug otherwise.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

@@ -207,7 +207,7 @@ impl Fleet {
     }
 }
 
-async fn insert(
+pub(super) async fn insert(
     connection: &mut PgConnection,
     id: TenantId,
     plan: &TenantPlan,
@@ -277,7 +277,7 @@ fn creating(plan: &TenantPlan, error: Error) -> Error {
 }
 
 /// What others are told: also those who had asked for the names before there was a tenant.
-fn change(id: TenantId, plan: &TenantPlan) -> TenantChange {
+pub(super) fn change(id: TenantId, plan: &TenantPlan) -> TenantChange {
     TenantChange::Tenant {
         id,
         slugs: vec![plan.slug.clone()],

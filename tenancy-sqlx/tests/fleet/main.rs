@@ -12,8 +12,10 @@ mod patient;
 mod pooler;
 mod proxy;
 mod recorder;
+mod shelf;
 mod support;
 
+mod adopt;
 mod append;
 mod doctor;
 mod live;

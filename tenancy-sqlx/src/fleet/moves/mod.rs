@@ -1,0 +1,12 @@
+//! Tenants that come from elsewhere or go there: adopted, exported, imported.
+
+mod register;
+
+mod adoption;
+
+mod belongings;
+mod made;
+
+mod adopt;
+
+pub use adoption::{Adopted, Adoption, AdoptionPlan, Kept};
