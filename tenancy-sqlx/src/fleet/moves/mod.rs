@@ -9,4 +9,7 @@ mod made;
 
 mod adopt;
 
+#[allow(dead_code, unused_imports)]
+mod archive;
+
 pub use adoption::{Adopted, Adoption, AdoptionPlan, Kept};
