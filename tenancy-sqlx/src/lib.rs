@@ -32,6 +32,8 @@ mod transaction;
 
 mod migrate;
 
+mod picture;
+
 mod fleet;
 
 mod dev_schema;
@@ -66,6 +68,7 @@ pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,
     Outcome, Position, RunReport, ScopeStatus, Selection, TenantReport, TenantStatus,
 };
+pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
 pub use query::{Execute, Query};

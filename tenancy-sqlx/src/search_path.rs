@@ -83,3 +83,19 @@ pub(crate) const ROUTINE_PIN: &str = "(SELECT split_part(setting, '=', 2) \
 /// to its own schema.
 pub(crate) const PIN_ROUTINE: &str =
     "'SET search_path TO ' || quote_ident(n.nspname) || ', extensions, pg_temp'";
+
+/// In a question about several schemas `target`: scopes the open transaction to the one of the
+/// row, before anything is asked that depends on the result.
+pub(crate) const SCOPE_TO_ROW: &str =
+    "set_config('search_path', quote_ident(target.name) || ', extensions, pg_temp', true)";
+
+/// In such a question: the path of a routine that is pinned to its own schema, as [`ROUTINE_PIN`]
+/// gives it.
+pub(crate) const OWN_PIN: &str = "(quote_ident(target.name) || ', extensions, pg_temp')";
+
+/// In such a question: the line with which PostgreSQL prints that pin.
+pub(crate) const OWN_PIN_PRINTED: &str = "(E'\\n SET search_path TO ' || quote_literal(target.name) \
+     || E', ''extensions'', ''pg_temp''\\n')";
+
+/// The line that pins a routine to the schema that the transaction is scoped to, as an SQL value.
+pub(crate) const PIN_TO_CURRENT: &str = "E'\\n SET search_path FROM CURRENT\\n'";
