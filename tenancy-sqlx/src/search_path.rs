@@ -16,6 +16,15 @@ pub(crate) fn set_local(schema: &SchemaName) -> String {
     sabotaged!("transaction.temp-first", set.replace(", pg_temp", ""), set)
 }
 
+/// Scopes the transaction of a dump, which is restored where there is no framework: extensions may
+/// be in the schema that every database has.
+pub(crate) fn set_local_elsewhere(schema: &SchemaName) -> String {
+    format!(
+        "SET LOCAL search_path TO {}, extensions, public, pg_temp",
+        schema.quoted()
+    )
+}
+
 /// Scopes the open transaction to a schema of the framework's own choosing.
 pub(crate) fn set_local_shared() -> &'static str {
     "SET LOCAL search_path TO public, extensions, pg_temp"

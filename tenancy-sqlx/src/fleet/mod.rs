@@ -41,7 +41,10 @@ use crate::store::{TENANT, tenant_from_row};
 
 pub use domains::{DomainRecord, DomainRole};
 pub use isolation::Isolation;
-pub use moves::{Adopted, Adoption, AdoptionPlan, Kept};
+pub use moves::{
+    Adopted, Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary, Kept, MoveEvent,
+    TableRows,
+};
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
 pub use rename::Rename;
 pub use validator::TenantValidator;

@@ -130,6 +130,11 @@ pub(crate) fn begin(locks: &Locks) -> String {
     sql
 }
 
+/// The same for locks that are free or not to be had.
+pub(crate) fn begin_at_once(locks: &Locks) -> String {
+    begin(locks).replace("lock_timeout = '60s'", "lock_timeout = '100ms'")
+}
+
 /// Sends framework SQL that needs no answer.
 pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
     sqlx::raw_sql(AssertSqlSafe(sql))

@@ -127,7 +127,7 @@ async fn a_schema_of_django_tenants_becomes_a_tenant_and_nothing_is_copied() {
     );
     let run = "tenancy.migration_runs WHERE kind = 'adopt' AND applied = 1";
     assert_eq!(count(&mut superuser, run).await, 1);
-    let steps = "tenancy.journal WHERE kind = 'adopt' AND step IN ('adopted', 'active')";
+    let steps = "tenancy.journal WHERE kind = 'adopt' AND step IN ('begun', 'done')";
     assert_eq!(count(&mut superuser, steps).await, 2);
 
     // A later migration finds the tables, and the same adoption is answered as it was.

@@ -167,9 +167,9 @@ impl Fleet {
         self.mark_applied(connection, id, &applied, operation)
             .await?;
         let detail = json!({ "from": adoption.from, "plan": found.plan });
-        operation.note(connection, id, "adopted", detail).await?;
+        operation.note(connection, id, "begun", detail).await?;
         if status == Status::Active {
-            operation.note(connection, id, "active", json!({})).await?;
+            operation.note(connection, id, "done", json!({})).await?;
         }
         notify(connection, &change(id, plan)).await?;
         transaction::commit(connection).await?;
@@ -407,9 +407,9 @@ async fn begun(
     let row: Option<(uuid::Uuid, String, bool)> = sqlx::query_as(
         "SELECT a.operation, (a.detail -> 'plan')::text,
                 EXISTS (SELECT FROM tenancy.journal j
-                        WHERE j.operation = a.operation AND j.step = 'active')
+                        WHERE j.operation = a.operation AND j.step = 'done')
          FROM tenancy.journal a
-         WHERE a.tenant_id = $1 AND a.kind = $2 AND a.step = 'adopted'
+         WHERE a.tenant_id = $1 AND a.kind = $2 AND a.step = 'begun'
            AND a.detail ->> 'from' = $3",
     )
     .bind(tenant.id().as_uuid())

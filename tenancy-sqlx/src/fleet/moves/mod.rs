@@ -9,7 +9,21 @@ mod made;
 
 mod adopt;
 
-#[allow(dead_code, unused_imports)]
 mod archive;
+mod event;
+mod structure;
+
+mod dump;
+mod export;
+
+mod info;
+
+mod half;
+mod load;
+
+mod import;
 
 pub use adoption::{Adopted, Adoption, AdoptionPlan, Kept};
+pub use event::{ExportSummary, MoveEvent, TableRows};
+pub use export::ExportFormat;
+pub use info::ArchiveInfo;

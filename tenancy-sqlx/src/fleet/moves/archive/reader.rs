@@ -60,7 +60,10 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let padding = &mut padding[..header.padding()];
         self.take(padding, &header.path).await?;
         if padding.iter().any(|&byte| byte != 0) {
-            return Err(damaged(format!("entry {} does not end with zeros", header.path)));
+            return Err(damaged(format!(
+                "entry {} does not end with zeros",
+                header.path
+            )));
         }
         Ok(Some((header.path, content)))
     }

@@ -103,10 +103,20 @@ async fn what_is_larger_than_an_entry_is_cut_and_put_together() {
         writer.end_table().await.unwrap();
     }
     writer.sequences(&[]).await.unwrap();
-    writer.stored("files", "large", &vec![7; PART + 1]).await.unwrap();
+    writer
+        .stored("files", "large", &vec![7; PART + 1])
+        .await
+        .unwrap();
     let error = writer.stored("files", "large", b"").await.unwrap_err();
     assert!(error.to_string().contains("already"), "{error}");
-    for path in ["", "/etc/passwd", "a/../b", "a//b", "a\\b", &"x".repeat(120)] {
+    for path in [
+        "",
+        "/etc/passwd",
+        "a/../b",
+        "a//b",
+        "a\\b",
+        &"x".repeat(120),
+    ] {
         assert!(writer.stored("files", path, b"").await.is_err(), "{path}");
     }
     let long = format!("{}/{}", "d".repeat(90), "f".repeat(99));
@@ -114,9 +124,18 @@ async fn what_is_larger_than_an_entry_is_cut_and_put_together() {
     writer.finish().await.unwrap();
     let verified = verify(&bytes[..]).await.unwrap();
     assert_eq!(verified.manifest.tables[0].rows, 5);
-    let parts: Vec<_> = verified.manifest.resources.iter().map(|r| r.parts.len()).collect();
+    let parts: Vec<_> = verified
+        .manifest
+        .resources
+        .iter()
+        .map(|r| r.parts.len())
+        .collect();
     assert_eq!(parts, [2, 1]);
-    let data = verified.manifest.entries.iter().filter(|e| e.path.starts_with("data/"));
+    let data = verified
+        .manifest
+        .entries
+        .iter()
+        .filter(|e| e.path.starts_with("data/"));
     assert_eq!(data.map(|entry| entry.size as usize).max(), Some(PART));
 }
 
@@ -160,7 +179,10 @@ async fn an_archive_that_lies_is_refused() {
         (SEQUENCES, b"[]"),
     ];
     let honest = Manifest {
-        entries: entries.iter().map(|(path, bytes)| entry(path, bytes)).collect(),
+        entries: entries
+            .iter()
+            .map(|(path, bytes)| entry(path, bytes))
+            .collect(),
         tables: vec![Rows {
             table: "notes".to_owned(),
             folder: "data/0001-notes".to_owned(),
@@ -181,7 +203,9 @@ async fn an_archive_that_lies_is_refused() {
         (other, "another checksum"),
         (missing, "resources/files/x is missing"),
     ] {
-        let error = verify(&sealed(&manifest, &entries).await[..]).await.unwrap_err();
+        let error = verify(&sealed(&manifest, &entries).await[..])
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
     let newer = String::from_utf8(head.clone()).unwrap();
@@ -189,15 +213,31 @@ async fn an_archive_that_lies_is_refused() {
     let error = verify(&sealed(&honest, &[(HEAD, newer.as_bytes())]).await[..]).await;
     assert!(error.unwrap_err().to_string().contains("format 9"));
     let twice = [entries[0], entries[1], entries[1]];
-    let error = verify(&sealed(&honest, &twice).await[..]).await.unwrap_err();
+    let error = verify(&sealed(&honest, &twice).await[..])
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("twice"), "{error}");
     assert!(verify(&b"PK\x03\x04"[..]).await.is_err());
-    assert!(verify(&[b'x'; 4096][..]).await.unwrap_err().to_string().contains("begin as one"));
+    assert!(
+        verify(&[b'x'; 4096][..])
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("begin as one")
+    );
 }
 
 #[test]
 fn a_header_that_leads_elsewhere_is_none() {
-    for path in ["/etc/passwd", "../up", "a/../../b", "a//b", "a/", "./a", "a\u{0}b"] {
+    for path in [
+        "/etc/passwd",
+        "../up",
+        "a/../../b",
+        "a//b",
+        "a/",
+        "./a",
+        "a\u{0}b",
+    ] {
         let header = Header {
             path: path.to_owned(),
             size: 0,
@@ -224,7 +264,11 @@ async fn tar_lists_and_extracts_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("acme.tar");
     std::fs::write(&file, small().await).unwrap();
-    let Ok(listed) = std::process::Command::new("tar").arg("tf").arg(&file).output() else {
+    let Ok(listed) = std::process::Command::new("tar")
+        .arg("tf")
+        .arg(&file)
+        .output()
+    else {
         return;
     };
     let listed = String::from_utf8(listed.stdout).unwrap();

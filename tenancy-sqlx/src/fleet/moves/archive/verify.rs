@@ -31,7 +31,12 @@ impl Verified {
         path: &str,
         bytes: &[u8],
     ) -> Result<(), Error> {
-        check(self.manifest.entries.get(place), path, bytes.len() as u64, &digest_of(bytes))
+        check(
+            self.manifest.entries.get(place),
+            path,
+            bytes.len() as u64,
+            &digest_of(bytes),
+        )
     }
 }
 
@@ -77,7 +82,9 @@ pub(in super::super) async fn verify(from: impl AsyncRead + Unpin) -> Result<Ver
     match reader.next().await? {
         Some((path, bytes)) if path == SEAL && bytes == seal.as_bytes() => {}
         Some((path, _)) if path == SEAL => {
-            return Err(damaged(format!("{MANIFEST} has another checksum than {SEAL} says")));
+            return Err(damaged(format!(
+                "{MANIFEST} has another checksum than {SEAL} says"
+            )));
         }
         _ => return Err(damaged(format!("it has no {SEAL}"))),
     }
@@ -121,7 +128,9 @@ fn entry(path: &str, bytes: &[u8]) -> Entry {
 
 fn check(listed: Option<&Entry>, path: &str, size: u64, sha256: &str) -> Result<(), Error> {
     let Some(listed) = listed.filter(|listed| listed.path == path) else {
-        return Err(damaged(format!("entry {path} is not where {MANIFEST} lists it")));
+        return Err(damaged(format!(
+            "entry {path} is not where {MANIFEST} lists it"
+        )));
     };
     if listed.size != size {
         return Err(damaged(format!(
@@ -182,10 +191,13 @@ fn refuse_format(head: &[u8]) -> Result<(), Error> {
     }
     Err(Error::new(
         ErrorKind::InvalidInput,
-        format!("the archive has format {format}, and this program reads {FORMAT}: use the program that wrote it, or a newer one"),
+        format!(
+            "the archive has format {format}, and this program reads {FORMAT}: use the program that wrote it, or a newer one"
+        ),
     ))
 }
 
 fn document<'a, T: Deserialize<'a>>(path: &str, bytes: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|error| damaged(format!("{path} cannot be read ({error})")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| damaged(format!("{path} cannot be read ({error})")))
 }

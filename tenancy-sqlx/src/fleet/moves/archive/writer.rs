@@ -90,7 +90,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn cut(&mut self) -> Result<(), Error> {
         let folder = self.manifest.tables.last().map(|table| &table.folder);
         self.parts += 1;
-        let path = format!("{}/{:04}.copy", folder.map_or("", String::as_str), self.parts);
+        let path = format!(
+            "{}/{:04}.copy",
+            folder.map_or("", String::as_str),
+            self.parts
+        );
         let mut part = std::mem::take(&mut self.buffer);
         self.entry(&path, &part).await?;
         part.clear();
