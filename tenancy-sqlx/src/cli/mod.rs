@@ -32,6 +32,7 @@ mod output;
 
 mod domain;
 mod migrate;
+mod moves;
 mod new_migration;
 mod psql;
 mod tenant;

@@ -1,10 +1,12 @@
-//! `tenant create|list|show|suspend|resume|purge|rename|psql`.
+//! `tenant create|list|show|suspend|resume|purge|rename|export|import|inspect|adopt|psql`.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use super::psql;
+use super::{moves, psql};
 use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
@@ -64,6 +66,21 @@ pub enum TenantCommand {
         #[arg(long)]
         schema: Option<SchemaName>,
     },
+    /// Write one tenant into one file, as it is in one moment.
+    #[command(after_help = moves::EXPORT_EXAMPLES)]
+    Export(moves::Export),
+    /// Make a tenant of an archive: all of it or nothing.
+    #[command(visible_alias = "restore", after_help = moves::IMPORT_EXAMPLES)]
+    Import(moves::Import),
+    /// Say what is in an archive, and that every byte of it is right.
+    #[command(after_help = "Example:\n  tenant inspect acme.tar --json")]
+    Inspect {
+        /// The archive.
+        file: PathBuf,
+    },
+    /// Make a tenant of a schema that is there already; no row is copied.
+    #[command(after_help = moves::ADOPT_EXAMPLES)]
+    Adopt(moves::Adopt),
     /// Open psql on a tenant's tables, as their owner.
     #[command(after_help = "Examples:\n  tenant psql acme\n  tenant psql acme -- -c '\\d'")]
     Psql {
@@ -146,6 +163,10 @@ impl TenantCommand {
                     format!("tenant {slug} is called {new} now, in schema {schema}")
                 }))
             }
+            Self::Export(words) => words.run(fleet, output).await,
+            Self::Import(words) => words.run(fleet, output).await,
+            Self::Inspect { file } => moves::inspect(&file, output).await,
+            Self::Adopt(words) => words.run(fleet, output).await,
             Self::Psql { slug, arguments } => {
                 let tenant = existing(fleet, &slug).await?;
                 psql::run(fleet, Some(tenant.schema_name()), arguments, output).await

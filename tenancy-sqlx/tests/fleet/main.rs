@@ -12,12 +12,15 @@ mod patient;
 mod pooler;
 mod proxy;
 mod recorder;
+mod rich;
 mod shelf;
 mod support;
 
 mod adopt;
 mod append;
 mod doctor;
+mod export;
+mod import;
 mod live;
 mod migrate;
 mod names;

@@ -1,10 +1,12 @@
 //! Writes a tenant as SQL that psql restores where there is no framework.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 use tenancy_core::{SchemaName, Tenant};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::archive::{Schema, Sequence, Table, When, hex, write_failed};
+use super::archive::{Schema, Sequence, Table, When, count_lines, hex, write_failed};
 use super::structure::Needs;
 use crate::error::Error;
 use crate::search_path;
@@ -37,14 +39,16 @@ impl<W: AsyncWrite + Unpin> Dump<W> {
             tenant.slug()
         );
         for extension in &needs.extensions {
-            head.push_str(&format!(
-                "-- It needs the extension {extension}, in schema public or extensions.\n"
-            ));
+            let _ = writeln!(
+                head,
+                "-- It needs the extension {extension}, in schema public or extensions."
+            );
         }
         for object in &needs.objects {
-            head.push_str(&format!("-- It needs {object}.\n"));
+            let _ = writeln!(head, "-- It needs {object}.");
         }
-        head.push_str(&format!(
+        let _ = write!(
+            head,
             "\nBEGIN;\nSET LOCAL client_encoding = 'UTF8';\n\
              SET LOCAL standard_conforming_strings = on;\nSET LOCAL check_function_bodies = off;\n\
              SET LOCAL datestyle = 'ISO';\nSET LOCAL intervalstyle = 'postgres';\n\
@@ -53,7 +57,7 @@ impl<W: AsyncWrite + Unpin> Dump<W> {
              CREATE SCHEMA {};\n{};\n\n",
             to.quoted(),
             search_path::set_local_elsewhere(to)
-        ));
+        );
         dump.put(head.as_bytes()).await?;
         dump.objects(schema, When::Before).await?;
         Ok(dump)
@@ -75,7 +79,7 @@ impl<W: AsyncWrite + Unpin> Dump<W> {
     }
 
     pub(super) async fn rows(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.rows += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.rows += count_lines(bytes);
         self.put(bytes).await
     }
 

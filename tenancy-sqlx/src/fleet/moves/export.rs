@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use tenancy_core::{ExportSink, SchemaName, Slug, Status, Tenant};
+use tenancy_core::{ExportSink, SchemaName, Slug, Status, Tenant, sabotaged};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::io::AsyncWrite;
@@ -94,7 +94,8 @@ impl Fleet {
         let mut reader = self.open().await?;
         let seen = self.read(&mut reader, tenant, into, format, progress).await;
         let (summary, sink) = transaction::finish(reader, seen).await?;
-        if structure::stamp(guard, schema.as_str()).await? != stamp {
+        let now = structure::stamp(guard, schema.as_str()).await?;
+        if now != stamp && !sabotaged!("moves.changed-unnoticed") {
             return Err(Error::new(
                 ErrorKind::Conflict,
                 "one of its tables was changed or emptied meanwhile: try again",

@@ -99,8 +99,8 @@ impl Fleet {
     fn known(&self, verified: &Verified) -> Result<Vec<&Migration>, Error> {
         let mut known = Vec::new();
         for applied in &verified.head.migrations {
-            let ours = self.migrations.tenant.iter();
-            let ours = ours.clone().find(|one| one.version() == applied.version);
+            let mut ours = self.migrations.tenant.iter();
+            let ours = ours.find(|one| one.version() == applied.version);
             let Some(ours) = ours else {
                 return Err(Error::new(
                     ErrorKind::SchemaMismatch,
@@ -279,7 +279,7 @@ impl Import<'_> {
         self.make(connection, tenant, When::After).await?;
         self.refresh(connection, tenant).await?;
         progress(MoveEvent::Completed);
-        self.prove(connection, tenant).await?;
+        self.prove(connection, tenant, operation).await?;
         let head = self.applied.last().map_or(0, |last| last.version());
         let tenant = tenant.clone().with_migration(head);
         for resource in &self.fleet.resources {
@@ -368,7 +368,12 @@ impl Import<'_> {
     }
 
     /// Proves that the schema is the archive's, and enters its migrations.
-    async fn prove(&self, connection: &mut PgConnection, tenant: &Tenant) -> Result<(), Error> {
+    async fn prove(
+        &self,
+        connection: &mut PgConnection,
+        tenant: &Tenant,
+        operation: Operation,
+    ) -> Result<(), Error> {
         let begin = transaction::begin(&Locks::of_tenant(tenant.id()));
         transaction::send(connection, begin).await?;
         let made = Picture::read(connection, &self.plan.schema).await?;
@@ -384,7 +389,6 @@ impl Import<'_> {
                 ),
             ));
         }
-        let operation = Operation::begin(KIND);
         self.fleet
             .mark_applied(connection, tenant.id(), self.applied, operation)
             .await?;

@@ -93,7 +93,7 @@ pub(in super::super) struct Sequence {
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct Manifest {
     pub(in super::super) entries: Vec<Entry>,
-    pub(in super::super) tables: Vec<Rows>,
+    pub(in super::super) tables: Vec<Counted>,
     pub(in super::super) resources: Vec<Stored>,
 }
 
@@ -109,7 +109,7 @@ pub(in super::super) struct Entry {
 /// The rows of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct Rows {
+pub(in super::super) struct Counted {
     pub(in super::super) table: String,
     /// Where they are.
     pub(in super::super) folder: String,

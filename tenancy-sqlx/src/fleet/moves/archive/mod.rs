@@ -32,7 +32,7 @@ use crate::error::{Error, ErrorKind};
 pub(super) use content::{Applied, Head, Manifest, Schema, Sequence, Shape, Stored, Table, When};
 pub(super) use reader::Reader;
 pub(super) use verify::{Verified, verify};
-pub(super) use writer::Writer;
+pub(super) use writer::{Writer, count_lines};
 
 /// What the reader understands, and the writer writes.
 pub(super) const FORMAT: u32 = 1;

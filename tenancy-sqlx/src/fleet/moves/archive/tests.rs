@@ -136,11 +136,11 @@ async fn what_is_larger_than_an_entry_is_cut_and_put_together() {
         .entries
         .iter()
         .filter(|e| e.path.starts_with("data/"));
-    assert_eq!(data.map(|entry| entry.size as usize).max(), Some(PART));
+    assert_eq!(data.map(|entry| entry.size).max(), Some(PART as u64));
 }
 
 /// An archive of these entries, sealed whatever they are.
-async fn sealed(manifest: &Manifest, entries: &[(&str, &[u8])]) -> Vec<u8> {
+fn sealed(manifest: &Manifest, entries: &[(&str, &[u8])]) -> Vec<u8> {
     let text = serde_json::to_vec(manifest).unwrap();
     let seal = format!("{}  {MANIFEST}\n", digest_of(&text));
     let mut bytes = Vec::new();
@@ -183,14 +183,14 @@ async fn an_archive_that_lies_is_refused() {
             .iter()
             .map(|(path, bytes)| entry(path, bytes))
             .collect(),
-        tables: vec![Rows {
+        tables: vec![Counted {
             table: "notes".to_owned(),
             folder: "data/0001-notes".to_owned(),
             rows: 2,
         }],
         resources: Vec::new(),
     };
-    verify(&sealed(&honest, &entries).await[..]).await.unwrap();
+    verify(&sealed(&honest, &entries)[..]).await.unwrap();
 
     let mut fewer = honest.clone();
     fewer.tables[0].rows = 1;
@@ -203,19 +203,15 @@ async fn an_archive_that_lies_is_refused() {
         (other, "another checksum"),
         (missing, "resources/files/x is missing"),
     ] {
-        let error = verify(&sealed(&manifest, &entries).await[..])
-            .await
-            .unwrap_err();
+        let error = verify(&sealed(&manifest, &entries)[..]).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
     let newer = String::from_utf8(head.clone()).unwrap();
     let newer = newer.replace("\"format\":1", "\"format\":9");
-    let error = verify(&sealed(&honest, &[(HEAD, newer.as_bytes())]).await[..]).await;
+    let error = verify(&sealed(&honest, &[(HEAD, newer.as_bytes())])[..]).await;
     assert!(error.unwrap_err().to_string().contains("format 9"));
     let twice = [entries[0], entries[1], entries[1]];
-    let error = verify(&sealed(&honest, &twice).await[..])
-        .await
-        .unwrap_err();
+    let error = verify(&sealed(&honest, &twice)[..]).await.unwrap_err();
     assert!(error.to_string().contains("twice"), "{error}");
     assert!(verify(&b"PK\x03\x04"[..]).await.is_err());
     assert!(

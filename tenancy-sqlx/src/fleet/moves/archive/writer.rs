@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::content::{Entry, Rows};
+use super::content::{Counted, Entry};
 use super::ustar::{BLOCK, END, Header, Unfit};
 use super::{
     HEAD, Head, MANIFEST, MANIFEST_LIMIT, Manifest, PART, SEAL, SEQUENCES, Schema, Sequence,
@@ -57,7 +57,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(in super::super) fn table(&mut self, name: &str) {
         let number = self.manifest.tables.len() + 1;
         self.parts = 0;
-        self.manifest.tables.push(Rows {
+        self.manifest.tables.push(Counted {
             table: name.to_owned(),
             folder: format!("data/{number:04}-{}", path::plain(name)),
             rows: 0,
@@ -190,8 +190,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 }
 
 /// How many rows end in `bytes`: COPY writes a line end that is part of a value as two characters.
-pub(super) fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+pub(in super::super) fn count_lines(bytes: &[u8]) -> u64 {
+    bytes.split(|&byte| byte == b'\n').skip(1).count() as u64
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
