@@ -61,9 +61,9 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    Adopted, Adoption, AdoptionPlan, ArchiveInfo, DomainRecord, DomainRole, ExportFormat,
-    ExportSummary, Fleet, Isolation, Kept, MoveEvent, NewTenant, ProvisionEvent, Rename, TableRows,
-    TenantPlan, TenantValidator,
+    Adopted, Adoption, AdoptionPlan, ArchiveInfo, CloneData, CloneEvent, DomainRecord, DomainRole,
+    DriftReport, ExportFormat, ExportSummary, Fleet, Isolation, Kept, MoveEvent, NewTenant,
+    ProvisionEvent, Rename, TableRows, TenantDrift, TenantPlan, TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,

@@ -41,6 +41,9 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Compare every tenant's tables with what its migrations make.
+    #[command(after_help = super::drift::EXAMPLES)]
+    Drift(super::drift::Drift),
     /// Write the next numbered migration file.
     New(NewMigration),
 }
@@ -95,6 +98,7 @@ impl Migrate {
         let words = match self.verb {
             Some(Verb::New(words)) => return Ok(words.run(output)),
             Some(Verb::Status { check }) => return status(fleet, check, output).await,
+            Some(Verb::Drift(words)) => return words.run(fleet, output).await,
             Some(Verb::Run(words)) => words,
             None => self.run,
         };

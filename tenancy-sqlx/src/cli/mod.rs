@@ -30,7 +30,9 @@
 
 mod output;
 
+mod clone;
 mod domain;
+mod drift;
 mod migrate;
 mod moves;
 mod new_migration;

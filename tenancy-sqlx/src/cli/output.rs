@@ -39,6 +39,8 @@ pub enum Exit {
     Pending,
     /// 5: the doctor found something critical.
     Critical,
+    /// 7: a tenant's tables are not what its migrations make.
+    Drifted,
 }
 
 impl Exit {
@@ -51,6 +53,7 @@ impl Exit {
             Self::SomeFailed => 3,
             Self::Pending => 4,
             Self::Critical => 5,
+            Self::Drifted => 7,
         }
     }
 }

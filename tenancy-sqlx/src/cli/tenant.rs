@@ -25,6 +25,9 @@ pub enum TenantCommand {
     /// Make a tenant: its schema with all tables, its domain, ready to use.
     #[command(after_help = CREATE_EXAMPLES)]
     Create(Create),
+    /// Make a tenant like another, with its rows or without.
+    #[command(after_help = super::clone::EXAMPLES)]
+    Clone(super::clone::CloneWords),
     /// List the tenants.
     #[command(after_help = "Example:\n  tenant list --json")]
     List,
@@ -130,6 +133,7 @@ impl TenantCommand {
                 }
                 create(fleet, new, output).await
             }
+            Self::Clone(words) => super::clone::clone(fleet, words, output).await,
             Self::List => list(fleet, output).await,
             Self::Show { slug } => show(fleet, &slug, output).await,
             Self::Suspend { slug } => {

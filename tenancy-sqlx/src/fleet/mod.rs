@@ -19,6 +19,8 @@ mod rename;
 mod dependents;
 mod purge;
 
+mod clone;
+mod drift;
 mod migrate;
 
 mod moves;
@@ -39,7 +41,9 @@ use crate::migrate::{Migration, MigrationSet, Migrations};
 use crate::pooler;
 use crate::store::{TENANT, tenant_from_row};
 
+pub use clone::{CloneData, CloneEvent};
 pub use domains::{DomainRecord, DomainRole};
+pub use drift::{DriftReport, TenantDrift};
 pub use isolation::Isolation;
 pub use moves::{
     Adopted, Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary, Kept, MoveEvent,

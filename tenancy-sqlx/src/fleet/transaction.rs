@@ -46,6 +46,11 @@ pub(crate) async fn open(options: &PgConnectOptions) -> Result<PgConnection, Err
 pub(crate) struct Locks(Vec<i64>);
 
 impl Locks {
+    /// Keeps nobody from anything.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Keeps two programs from bringing one scope to head at once.
     pub(crate) fn of_scope(scope: &Scope) -> Self {
         match scope {
@@ -114,14 +119,19 @@ fn key(purpose: &str, name: &str) -> i64 {
 /// Our own locks are waited for as long as an honest migration may take; those of tables only
 /// briefly, because everybody who comes after us queues behind our waiting.
 pub(crate) fn begin(locks: &Locks) -> String {
-    use std::fmt::Write as _;
-    let mut sql = String::from(
+    format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
          SET LOCAL standard_conforming_strings = on; \
          SET LOCAL statement_timeout = 0; \
-         SET LOCAL idle_in_transaction_session_timeout = 0; \
-         SET LOCAL lock_timeout = '60s'",
-    );
+         SET LOCAL idle_in_transaction_session_timeout = 0{}",
+        take(locks, "60s")
+    )
+}
+
+/// What comes after the other statements of a message to take `locks`, each within `limit`.
+pub(crate) fn take(locks: &Locks, limit: &str) -> String {
+    use std::fmt::Write as _;
+    let mut sql = format!("; SET LOCAL lock_timeout = '{limit}'");
     let keys = sabotaged!("fleet.no-lock", &[][..], &locks.0);
     for key in keys {
         let _ = write!(sql, "; SELECT pg_catalog.pg_advisory_xact_lock({key})");

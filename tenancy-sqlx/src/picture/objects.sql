@@ -48,7 +48,7 @@ WITH rel AS MATERIALIZED (
     WHERE r.relkind IN ('r', 'p', 'v')
 ), idx AS MATERIALIZED (
     SELECT i.indexrelid AS oid, r.oid AS rel, r.q AS table_name, r.relkind AS table_kind,
-        quote_ident(x.relname) AS q, x.relkind, i.indisvalid, i.indisclustered, i.indisreplident,
+        quote_ident(x.relname) AS q, x.relkind, i.indisvalid, i.indisclustered,
         k.conname IS NOT NULL AS is_constraint, h.inhparent
     FROM rel r JOIN pg_index i ON i.indrelid = r.oid
     JOIN pg_class x ON x.oid = i.indexrelid
@@ -63,9 +63,7 @@ WITH rel AS MATERIALIZED (
     WHERE k.contype IN ('p', 'u', 'x', 'c', 'f')
 ), sequence AS MATERIALIZED (
     SELECT r.oid, r.q, r.relpersistence, o.deptype, o.refobjid AS owner, o.refobjsubid AS owner_place,
-        concat_ws(' ', 'START WITH ' || s.seqstart, 'INCREMENT BY ' || s.seqincrement,
-            'MINVALUE ' || s.seqmin, 'MAXVALUE ' || s.seqmax, 'CACHE ' || s.seqcache,
-            CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS options,
+        {sequence_options} AS options,
         format_type(s.seqtypid, NULL) AS type
     FROM rel r JOIN pg_sequence s ON s.seqrelid = r.oid
     LEFT JOIN pg_depend o ON o.classid = 'pg_class'::regclass AND o.objid = r.oid
@@ -141,10 +139,10 @@ WITH rel AS MATERIALIZED (
         NULL, 'structure', s.oid, NULL, 0
     FROM sequence s WHERE s.deptype IS DISTINCT FROM 'i'
     UNION ALL
-    SELECT 'sequence', s.q || ' owned by', format('ALTER SEQUENCE %s OWNED BY %s', s.q,
-            coalesce(a.name, s.owner::regclass::text)),
+    SELECT 'sequence', s.q || ' owned by', format('ALTER SEQUENCE %s OWNED BY %s.%I', s.q,
+            s.owner::regclass, a.attname),
         NULL, 'ownership', NULL, NULL, 0
-    FROM sequence s LEFT JOIN att a ON a.rel = s.owner AND a.attnum = s.owner_place
+    FROM sequence s JOIN pg_attribute a ON a.attrelid = s.owner AND a.attnum = s.owner_place
     WHERE s.deptype = 'a'
 
     -- Routines. PostgreSQL prints their own name with its schema, and first of all.
@@ -187,7 +185,11 @@ WITH rel AS MATERIALIZED (
         concat(CASE WHEN a.is_inline THEN d.words END, E'\x01', x.extra),
         'part', NULL, a.rel, a.attnum
     FROM att a JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN sequence s ON s.deptype = 'i' AND s.owner = a.rel AND s.owner_place = a.attnum,
+    LEFT JOIN LATERAL (SELECT quote_ident(c.relname) AS q, {sequence_options} AS options
+        FROM pg_depend d JOIN pg_class c ON c.oid = d.objid JOIN pg_sequence s ON s.seqrelid = c.oid
+        WHERE a.attidentity <> '' AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.rel
+          AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        ) s ON true,
     LATERAL (SELECT concat_ws(' ', a.q, format_type(a.atttypid, a.atttypmod),
             CASE WHEN a.attcollation <> t.typcollation
                 THEN 'COLLATE ' || a.attcollation::regcollation END,
@@ -252,8 +254,8 @@ WITH rel AS MATERIALIZED (
     UNION ALL
     SELECT 'table', r.q || ' replica identity', format('ALTER TABLE ONLY %s REPLICA IDENTITY %s',
             r.q, CASE r.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE
-                'USING INDEX ' || coalesce((SELECT i.q FROM idx i
-                    WHERE i.rel = r.oid AND i.indisreplident), 'that is gone') END),
+                'USING INDEX ' || coalesce((SELECT i.indexrelid::regclass::text FROM pg_index i
+                    WHERE i.indrelid = r.oid AND i.indisreplident), 'that is gone') END),
         NULL, 'attach_indexes', NULL, NULL, 2
     FROM rel r WHERE r.relkind IN ('r', 'p', 'm') AND r.relreplident <> 'd'
 

@@ -159,7 +159,9 @@ pub(crate) async fn sequence_states(
     Ok(states)
 }
 
-/// Lets the transaction find PostgreSQL's own by bare names.
+/// Lets the transaction find PostgreSQL's own by bare names, and join what is large with what is
+/// large: one schema may have thousands of tables.
 pub(super) async fn scope_to_catalog(connection: &mut PgConnection) -> Result<(), Error> {
-    transaction::send(connection, SET_LOCAL_CATALOG.to_owned()).await
+    let hash = "SET LOCAL enable_hashjoin = on";
+    transaction::send(connection, format!("{SET_LOCAL_CATALOG}; {hash}")).await
 }

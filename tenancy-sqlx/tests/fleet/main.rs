@@ -18,7 +18,9 @@ mod support;
 
 mod adopt;
 mod append;
+mod clone;
 mod doctor;
+mod drift;
 mod export;
 mod import;
 mod live;
