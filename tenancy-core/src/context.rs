@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Notice};
+use crate::maintenance::Maintenance;
 use crate::name::{SchemaName, Slug};
 use crate::tenant::{Status, Tenant, TenantId};
 
@@ -40,9 +41,10 @@ impl TenantContext {
         match tenant.status() {
             Status::Active => Ok(Self { tenant, origin }),
             _ if crate::sabotaged!("tenant.suspended-resolves") => Ok(Self { tenant, origin }),
-            status => Err(Error::new(
+            status => Err(Error::with_notice(
                 ErrorKind::NotActive(status),
                 format!("tenant {} is {status}", tenant.slug()),
+                tenant.maintenance().map(notice).unwrap_or_default(),
             )),
         }
     }
@@ -70,5 +72,14 @@ impl TenantContext {
     /// What named the tenant.
     pub fn origin(&self) -> &'static str {
         self.origin
+    }
+}
+
+/// What clients are told of a maintenance; a message that breaks the rules is not theirs to see.
+fn notice(maintenance: &Maintenance) -> Notice {
+    let detail = maintenance.check().ok().and_then(|()| maintenance.text());
+    Notice {
+        detail: detail.map(str::to_owned),
+        retry_after: maintenance.left(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::problem::ProblemCode;
 
@@ -26,7 +27,15 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    notice: Option<Notice>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What clients are told although the failure is on our side.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notice {
+    pub(crate) detail: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// The sort of a failure; new kinds may be added, so match with a wildcard arm.
@@ -41,6 +50,8 @@ pub enum ErrorKind {
     NotFound,
     /// The tenant exists but does not serve now; the status says why.
     NotActive(crate::tenant::Status),
+    /// The tenant's tables are older than the program needs.
+    Migrating,
     /// A status cannot follow the present one.
     InvalidTransition,
     /// The name is taken, or still reserved after it was freed.
@@ -63,6 +74,7 @@ impl Error {
         Self(Arc::new(Inner {
             kind,
             message: message.into(),
+            notice: None,
             source: None,
         }))
     }
@@ -76,8 +88,24 @@ impl Error {
         Self(Arc::new(Inner {
             kind,
             message: message.into(),
+            notice: None,
             source: Some(source.into()),
         }))
+    }
+
+    /// Makes an error of `kind` whose `notice` clients are to see.
+    pub(crate) fn with_notice(kind: ErrorKind, message: String, notice: Notice) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message,
+            notice: Some(notice),
+            source: None,
+        }))
+    }
+
+    /// What clients are to see of it.
+    pub(crate) fn notice(&self) -> Option<&Notice> {
+        self.0.notice.as_ref()
     }
 
     /// The sort of failure.
@@ -94,6 +122,7 @@ impl Error {
             ErrorKind::NotActive(Status::Suspended) => ProblemCode::TenantSuspended,
             ErrorKind::NotActive(Status::Provisioning) => ProblemCode::TenantProvisioning,
             ErrorKind::NotActive(Status::Maintenance) => ProblemCode::TenantMaintenance,
+            ErrorKind::Migrating => ProblemCode::TenantMigrating,
             // An archived tenant tells nobody that it ever was.
             ErrorKind::NotFound | ErrorKind::NotActive(_) => ProblemCode::TenantNotFound,
             ErrorKind::InvalidTransition | ErrorKind::Conflict => ProblemCode::Conflict,

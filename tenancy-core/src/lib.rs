@@ -19,6 +19,7 @@ mod domain;
 
 mod host;
 
+mod maintenance;
 mod tenant;
 
 mod context;
@@ -50,6 +51,7 @@ pub use exposition::{Exposition, Family};
 pub use future::ResponseFuture;
 pub use host::{Host, PeerAddr, TrustedProxies};
 pub use layer::TenantLayer;
+pub use maintenance::Maintenance;
 pub use name::{SchemaName, Slug};
 pub use problem::{FieldError, IntoProblem, Problem, ProblemCode};
 pub use resolve::{

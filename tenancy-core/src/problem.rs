@@ -55,6 +55,8 @@ pub enum ProblemCode {
     TenantMaintenance,
     /// 503: the tenant is still being made.
     TenantProvisioning,
+    /// 503: the tenant's tables are not yet what the program needs.
+    TenantMigrating,
 }
 
 impl ProblemCode {
@@ -149,6 +151,11 @@ impl ProblemCode {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Tenant not ready yet",
             ),
+            Self::TenantMigrating => (
+                "tenant_migrating",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Tenant being upgraded",
+            ),
         }
     }
 }
@@ -210,6 +217,7 @@ impl Problem {
                 Some(Duration::from_secs(2))
             }
             ProblemCode::TenantMaintenance => Some(Duration::from_secs(30)),
+            ProblemCode::TenantMigrating => Some(Duration::from_secs(5)),
             ProblemCode::RateLimited => Some(Duration::from_secs(1)),
             _ => None,
         };
@@ -341,7 +349,12 @@ impl From<&Error> for Problem {
             return Self::new(code).detail("no tenant answers here: check the address");
         }
         if code.status().is_server_error() {
-            return Self::new(code);
+            let mut problem = Self::new(code);
+            if let Some(notice) = error.notice() {
+                problem.detail = notice.detail.clone();
+                problem.retry_after = notice.retry_after.or(problem.retry_after);
+            }
+            return problem;
         }
         Self::new(code).detail(error.to_string())
     }

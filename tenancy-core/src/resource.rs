@@ -55,7 +55,10 @@ pub trait TenantResource: Send + Sync + 'static {
         let _ = (tenant, bytes);
         Err(Error::new(
             ErrorKind::Configuration,
-            format!("resource {} does not take {path}: it imports nothing", self.name()),
+            format!(
+                "resource {} does not take {path}: it imports nothing",
+                self.name()
+            ),
         ))
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::Domain;
 use crate::error::{Error, ErrorKind};
+use crate::maintenance::Maintenance;
 use crate::name::{SchemaName, Slug};
 
 /// Identifies a tenant for ever: it outlives renames and is never given out again.
@@ -184,6 +185,8 @@ pub struct Tenant {
     name: String,
     description: String,
     status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maintenance: Option<Maintenance>,
     primary_domain: Option<Domain>,
     #[serde(skip)]
     migration: i64,
@@ -204,6 +207,7 @@ impl Tenant {
             schema_name,
             description: String::new(),
             status: Status::Provisioning,
+            maintenance: None,
             primary_domain: None,
             migration: 0,
             created_at: now,
@@ -229,6 +233,17 @@ impl Tenant {
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {
         self.status = status;
+        if status != Status::Maintenance {
+            self.maintenance = None;
+        }
+        self
+    }
+
+    /// Puts it into [`Status::Maintenance`], with what it tells its users meanwhile.
+    #[must_use]
+    pub fn with_maintenance(mut self, maintenance: Maintenance) -> Self {
+        self.status = Status::Maintenance;
+        self.maintenance = Some(maintenance);
         self
     }
 
@@ -289,6 +304,11 @@ impl Tenant {
     /// Where it is in its life.
     pub fn status(&self) -> Status {
         self.status
+    }
+
+    /// What it tells its users while it is in maintenance.
+    pub fn maintenance(&self) -> Option<&Maintenance> {
+        self.maintenance.as_ref()
     }
 
     /// The domain its links use, if it has one.

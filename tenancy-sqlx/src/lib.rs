@@ -62,8 +62,10 @@ pub use error::{Error, ErrorKind};
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
     Adopted, Adoption, AdoptionPlan, ArchiveInfo, CloneData, CloneEvent, DomainRecord, DomainRole,
-    DriftReport, ExportFormat, ExportSummary, Fleet, Isolation, Kept, MoveEvent, NewTenant,
-    ProvisionEvent, Rename, TableRows, TenantDrift, TenantPlan, TenantValidator,
+    DriftReport, ExpiredPurge, ExportFormat, ExportSummary, Fault, Fleet, Isolation, JournalEntry,
+    Kept, MoveEvent, NewTenant, PlannedTable, ProvisionEvent, PurgePlan, Rename, Repair,
+    RepairOutcome, RepairReport, Repaired, Residue, TableRows, TenantDrift, TenantPlan,
+    TenantValidator,
 };
 pub use migrate::{
     FleetStatus, MigrateEvent, Migration, MigrationFailure, MigrationSet, Migrations, Mismatch,

@@ -56,6 +56,8 @@ pub struct Resolver {
     confirmers: Vec<Box<dyn Strategy>>,
     public_hosts: Vec<Domain>,
     proxies: TrustedProxies,
+    /// The oldest migration that a tenant may have for its last.
+    migration: i64,
 }
 
 /// Whose request it is.
@@ -77,6 +79,7 @@ impl Resolver {
             confirmers: Vec::new(),
             public_hosts: Vec::new(),
             proxies: TrustedProxies::none(),
+            migration: 0,
         }
     }
 
@@ -110,6 +113,17 @@ impl Resolver {
         self
     }
 
+    /// Refuses tenants whose [last migration](Tenant::migration) is older than `version`, each for
+    /// itself: their tables are not what the program needs.
+    ///
+    /// Such a tenant answers 503 `tenant_migrating` until it is migrated. Without this every active
+    /// tenant is served; a store that does not say how far a tenant is says 0.
+    #[must_use]
+    pub fn requires_migration(mut self, version: i64) -> Self {
+        self.migration = version;
+        self
+    }
+
     /// Whom it believes about the host.
     pub fn proxies(&self) -> &TrustedProxies {
         &self.proxies
@@ -123,6 +137,8 @@ impl Resolver {
     /// - what a strategy gives with [`Identification::Invalid`];
     /// - [`ErrorKind::NotFound`] when no strategy finds an identifier or no tenant answers to it;
     /// - [`ErrorKind::NotActive`] when the tenant does not serve now;
+    /// - [`ErrorKind::Migrating`] when its tables are older than
+    ///   [the program needs](Resolver::requires_migration);
     /// - [`ErrorKind::Mismatch`] when a confirmer names another tenant, or any on a public host;
     /// - what the store fails with.
     pub async fn resolve(
@@ -155,6 +171,7 @@ impl Resolver {
                     let tenant = found.ok_or_else(|| unknown(&identifier))?;
                     self.confirm_tenant(&head, &tenant).await?;
                     let context = TenantContext::new(tenant, strategy.name())?;
+                    self.refuse_old(context.tenant())?;
                     return Ok(Resolution::Tenant(context));
                 }
             }
@@ -172,6 +189,20 @@ impl Resolver {
             .iter()
             .filter(|strategy| strategy.name() == context.origin())
             .find_map(|strategy| strategy.rewrite(uri))
+    }
+
+    fn refuse_old(&self, tenant: &Tenant) -> Result<(), Error> {
+        let (has, needs) = (tenant.migration(), self.migration);
+        if has >= needs || crate::sabotaged!("tenant.unmigrated-serves") {
+            return Ok(());
+        }
+        let slug = tenant.slug();
+        Err(Error::new(
+            ErrorKind::Migrating,
+            format!(
+                "tenant {slug} is at migration {has} and this program needs {needs}:                  `migrate run --tenant {slug}`"
+            ),
+        ))
     }
 
     fn confirm_public(&self, head: &RequestHead<'_>) -> Result<(), Error> {
@@ -226,6 +257,7 @@ impl fmt::Debug for Resolver {
             .field("confirmers", &names(&self.confirmers))
             .field("public_hosts", &self.public_hosts)
             .field("proxies", &self.proxies)
+            .field("migration", &self.migration)
             .finish_non_exhaustive()
     }
 }

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use tenancy_core::{
-    ExactDomain, MemoryStore, PathPrefix, PeerAddr, Resolution, Resolved, Resolver, Status,
-    TenantContext, TenantLayer, TrustedProxies,
+    ExactDomain, Maintenance, MemoryStore, PathPrefix, PeerAddr, Resolution, Resolved, Resolver,
+    Status, TenantContext, TenantLayer, TrustedProxies,
 };
+use time::OffsetDateTime;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{domain, request, tenant, two_tenants};
@@ -205,4 +207,88 @@ async fn any_body_that_comes_from_text_will_do() {
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 404);
     assert!(!response.body().is_empty());
+}
+
+async fn answer(layer: &TenantLayer, host: &str) -> (Response<String>, serde_json::Value) {
+    let response = send(layer, request("/", &[("host", host)])).await;
+    let problem = serde_json::from_str(response.body()).unwrap();
+    (response, problem)
+}
+
+#[tokio::test]
+async fn a_tenant_in_maintenance_says_what_its_operator_wrote_and_when_to_come_back() {
+    let now = OffsetDateTime::now_utc();
+    let said = Maintenance::new().message("we are \"moving\" <house>");
+    for (maintenance, detail, after) in [
+        (Maintenance::new(), "Tenant in maintenance", 30..=30),
+        (said.clone(), "we are \"moving\" <house>", 30..=30),
+        (
+            said.until(now + Duration::from_mins(10)),
+            "we are \"moving\" <house>",
+            590..=600,
+        ),
+        (
+            Maintenance::new().until(now - Duration::from_mins(10)),
+            "Tenant in maintenance",
+            1..=1,
+        ),
+        // What nobody checked is not shown.
+        (
+            Maintenance::new().message("a\nb"),
+            "Tenant in maintenance",
+            30..=30,
+        ),
+        (
+            Maintenance::new().message("x".repeat(501)),
+            "Tenant in maintenance",
+            30..=30,
+        ),
+    ] {
+        let (store, acme, _) = two_tenants();
+        let acme = acme.with_maintenance(maintenance);
+        let text = serde_json::to_string(&acme).unwrap();
+        assert!(text.contains("\"maintenance\":{"), "{text}");
+        store.replace(acme.clone()).unwrap();
+        let layer = TenantLayer::new(Resolver::new(store).strategy(ExactDomain));
+        let (response, problem) = answer(&layer, "acme.test").await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(problem["code"], "tenant_maintenance");
+        assert_eq!(problem["detail"], detail);
+        let retry: u64 = response.headers()["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!(after.contains(&retry), "{retry}");
+        // Back in use it says nothing of it.
+        let back = serde_json::to_string(&acme.with_status(Status::Active)).unwrap();
+        assert!(!back.contains("\"maintenance\":{"), "{back}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_whose_tables_are_too_old_answers_so_for_itself_alone() {
+    let (store, acme, globex) = two_tenants();
+    let store = Arc::new(store);
+    store.replace(acme.with_migration(7)).unwrap();
+    store.replace(globex.clone().with_migration(6)).unwrap();
+    let layer = TenantLayer::new(
+        Resolver::new(store.clone())
+            .strategy(ExactDomain)
+            .requires_migration(7),
+    );
+    let response = send(&layer, request("/", &[("host", "acme.test")])).await;
+    assert_eq!(response.body(), "acme acme /");
+    let (response, problem) = answer(&layer, "globex.test").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem["code"], "tenant_migrating");
+    assert_eq!(problem["detail"], "Tenant being upgraded");
+    assert!(response.headers().contains_key("retry-after"));
+    let passing = layer.clone().pass_failures();
+    let passed = send(&passing, request("/", &[("host", "globex.test")])).await;
+    assert_eq!(passed.body(), "- Migrating /");
+
+    store.replace(globex.with_migration(8)).unwrap();
+    let response = send(&layer, request("/", &[("host", "globex.test")])).await;
+    assert_eq!(response.body(), "globex globex /");
 }

@@ -14,15 +14,18 @@ Examples:
   run migrate --tenant acme
   run domain list --all --json
   run tenant suspend --all
+  run tenant maintenance --all -- --on --message \"back at noon\" --until 2h
   run psql --all -- -c 'SELECT count(*) FROM blogs'";
 
 /// The commands that are about one tenant, and how each takes it.
-const COMMANDS: [(&[&str], Takes); 11] = [
+const COMMANDS: [(&[&str], Takes); 13] = [
     (&["migrate", "run"], Takes::Flag("--tenant")),
     (&["migrate"], Takes::Flag("--tenant")),
     (&["tenant", "show"], Takes::Place),
     (&["tenant", "suspend"], Takes::Place),
     (&["tenant", "resume"], Takes::Place),
+    (&["tenant", "archive"], Takes::Place),
+    (&["tenant", "maintenance"], Takes::Place),
     (&["tenant", "psql"], Takes::Psql),
     (&["domain", "add"], Takes::Place),
     (&["domain", "list"], Takes::Place),
@@ -187,6 +190,9 @@ mod tests {
             let mut words: Vec<_> = words.iter().map(ToString::to_string).collect();
             if words == ["domain", "add"] {
                 words.push("shop.example".to_owned());
+            }
+            if words == ["tenant", "maintenance"] {
+                words.push("--off".to_owned());
             }
             let command = format!("{:?}", command(&words, &tenant).unwrap());
             let named = command.contains("my-shop") || command.contains("shop_7");

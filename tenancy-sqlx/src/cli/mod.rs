@@ -33,10 +33,13 @@ mod output;
 mod clone;
 mod domain;
 mod drift;
+mod lifecycle;
 mod migrate;
 mod moves;
 mod new_migration;
 mod psql;
+mod purge;
+mod span;
 mod tenant;
 
 mod dev_schema;
@@ -59,7 +62,7 @@ use crate::{Error, Fleet};
 #[derive(Debug, Clone, Subcommand)]
 #[non_exhaustive]
 pub enum FleetCommand {
-    /// Make, list, show, stop, rename and purge tenants.
+    /// Make, list, show, stop, archive, rename, repair and purge tenants.
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
     /// Give tenants domains.

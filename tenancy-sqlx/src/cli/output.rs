@@ -41,6 +41,8 @@ pub enum Exit {
     Critical,
     /// 7: a tenant's tables are not what its migrations make.
     Drifted,
+    /// 6: nobody confirmed what cannot be taken back.
+    NotConfirmed,
 }
 
 impl Exit {
@@ -54,6 +56,7 @@ impl Exit {
             Self::Pending => 4,
             Self::Critical => 5,
             Self::Drifted => 7,
+            Self::NotConfirmed => 6,
         }
     }
 }

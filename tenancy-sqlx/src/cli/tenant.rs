@@ -1,4 +1,4 @@
-//! `tenant create|list|show|suspend|resume|purge|rename|export|import|inspect|adopt|psql`.
+//! The `tenant` commands; those of a longer life are in `lifecycle`, `purge` and `moves`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use super::{moves, psql};
+use super::{lifecycle, moves, psql, purge};
 use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
@@ -49,15 +49,27 @@ pub enum TenantCommand {
         /// The tenant's slug.
         slug: Slug,
     },
-    /// Remove everything of a suspended or archived tenant for good.
-    #[command(after_help = "Example:\n  tenant suspend acme && tenant purge acme --confirm acme")]
-    Purge {
+    /// Keep a tenant's users out for a while, and tell them why.
+    #[command(after_help = lifecycle::MAINTENANCE_EXAMPLES)]
+    Maintenance(lifecycle::MaintenanceWords),
+    /// Take a tenant out of use and keep everything: its hosts answer as if it had never been.
+    #[command(after_help = lifecycle::ARCHIVE_EXAMPLES)]
+    Archive(lifecycle::Archive),
+    /// Bring an archived tenant back, suspended.
+    #[command(after_help = "Example:\n  tenant undelete acme && tenant resume acme")]
+    Undelete {
         /// The tenant's slug.
         slug: Slug,
-        /// The tenant's slug again: there is no way back.
-        #[arg(long, value_name = "SLUG")]
-        confirm: Slug,
     },
+    /// Remove everything of an archived tenant for good.
+    #[command(after_help = purge::EXAMPLES)]
+    Purge(purge::Purge),
+    /// Say what is left of a tenant, in every store; of a purged one that is nothing.
+    #[command(after_help = lifecycle::RESIDUE_EXAMPLES)]
+    Residue(lifecycle::Which),
+    /// Complete what a crash cut off, and leave alone what somebody is at work on.
+    #[command(after_help = lifecycle::REPAIR_EXAMPLES)]
+    Repair(lifecycle::RepairWords),
     /// Give a tenant another name; its schema follows, its domains stay.
     #[command(after_help = RENAME_EXAMPLES)]
     Rename {
@@ -84,6 +96,9 @@ pub enum TenantCommand {
     /// Make a tenant of a schema that is there already; no row is copied.
     #[command(after_help = moves::ADOPT_EXAMPLES)]
     Adopt(moves::Adopt),
+    /// List what was done to a tenant, step by step; a purged one by its slug or id.
+    #[command(after_help = "Example:\n  tenant history acme --json")]
+    History(lifecycle::Which),
     /// Open psql on a tenant's tables, as their owner.
     #[command(after_help = "Examples:\n  tenant psql acme\n  tenant psql acme -- -c '\\d'")]
     Psql {
@@ -148,13 +163,20 @@ impl TenantCommand {
                 let tenant = fleet.resume(&slug).await?;
                 Ok(say(&tenant, output, || format!("tenant {slug} is active")))
             }
-            Self::Purge { slug, confirm } => {
+            Self::Maintenance(words) => words.run(fleet, output).await,
+            Self::Archive(words) => words.run(fleet, output).await,
+            Self::Undelete { slug } => {
                 fleet.prepare().await?;
-                let tenant = fleet.purge(&slug, &confirm).await?;
+                let tenant = fleet.undelete(&slug).await?;
                 Ok(say(&tenant, output, || {
-                    format!("tenant {slug} is purged; its names stay reserved for a while")
+                    format!(
+                        "tenant {slug} is back, suspended; `tenant resume {slug}` lets it serve"
+                    )
                 }))
             }
+            Self::Purge(words) => words.run(fleet, output).await,
+            Self::Residue(which) => lifecycle::residue(&which, fleet, output).await,
+            Self::Repair(words) => words.run(fleet, output).await,
             Self::Rename { slug, new, schema } => {
                 fleet.prepare().await?;
                 let mut to = Rename::to(new.clone());
@@ -171,6 +193,7 @@ impl TenantCommand {
             Self::Import(words) => words.run(fleet, output).await,
             Self::Inspect { file } => moves::inspect(&file, output).await,
             Self::Adopt(words) => words.run(fleet, output).await,
+            Self::History(which) => lifecycle::history(&which, fleet, output).await,
             Self::Psql { slug, arguments } => {
                 let tenant = existing(fleet, &slug).await?;
                 psql::run(fleet, Some(tenant.schema_name()), arguments, output).await
@@ -202,7 +225,7 @@ pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Re
     Ok(Exit::Done)
 }
 
-fn say(tenant: &Tenant, output: &Output, text: impl FnOnce() -> String) -> Exit {
+pub(super) fn say(tenant: &Tenant, output: &Output, text: impl FnOnce() -> String) -> Exit {
     output.result("tenant", tenant, text);
     Exit::Done
 }

@@ -13,14 +13,13 @@ pub(super) async fn look(look: &mut Look<'_>, sets: Sets<'_>) -> Result<(), Erro
     look.ask(MISSING, |found| {
         let (slug, serves) = (&found.subject, found.detail == Status::Active.as_str());
         let message = format!(
-            "the tenant {slug} is {} and its schema is gone: bring it back from a backup, or give \
-             the tenant up",
+            "the tenant {slug} is {} and its schema is gone: bring it back from a backup, make an \
+             empty one (`tenant repair --missing-schemas`), or give the tenant up",
             found.detail
         );
-        let give_up = if serves {
-            format!("tenant suspend {slug} && tenant purge {slug} --confirm {slug}")
-        } else {
-            format!("tenant purge {slug} --confirm {slug}")
+        let give_up = match found.detail.as_str() {
+            "archived" | "provisioning" => format!("tenant purge {slug} --confirm {slug}"),
+            _ => format!("tenant archive {slug} && tenant purge {slug} --confirm {slug}"),
         };
         let mut finding = Finding::new(found.code, &found.subject, message).command(give_up);
         if !serves {

@@ -58,7 +58,7 @@ impl Cluster {
     }
 
     /// The command of a server that listens in `socket_dir` only.
-    pub(super) fn server(&self, socket_dir: &Path, durability: Durability) -> Command {
+    pub(super) fn server(&self, socket_dir: &Path, options: &EmbeddedOptions) -> Command {
         // The value is a list, in which a quoted entry may contain anything.
         let listed = socket_dir.to_string_lossy().replace('"', "\"\"");
         let mut server = Command::new(self.binaries.program("postgres"));
@@ -72,8 +72,6 @@ impl Cluster {
             "unix_socket_permissions=0700",
             "max_connections=100",
             "shared_buffers=64MB",
-            // A dump or a drop of a tenant locks each of its tables.
-            "max_locks_per_transaction=256",
             "logging_collector=off",
             "log_destination=stderr",
             "log_checkpoints=off",
@@ -84,11 +82,15 @@ impl Cluster {
         ];
         // Commits still leave the process at once, so that a killed server loses none.
         let hasty = ["fsync=off", "full_page_writes=off"];
-        let hasty = if durability == Durability::Fast {
+        let hasty = if options.durability == Durability::Fast {
             &hasty[..]
         } else {
             &[]
         };
+        server.args([
+            "-c",
+            &format!("max_locks_per_transaction={}", options.locks),
+        ]);
         for setting in settings.iter().chain(hasty) {
             server.args(["-c", setting]);
         }

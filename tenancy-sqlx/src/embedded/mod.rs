@@ -290,7 +290,7 @@ impl EmbeddedPg {
             postmaster::clear(&cluster.path, left.as_ref())?;
             ServerState::clear(folder.path())?;
             let socket_dir = make_socket_dir(&cluster, &folder, &options)?;
-            let server = cluster.server(&socket_dir, options.durability);
+            let server = cluster.server(&socket_dir, &options);
             let removed = match options.keep {
                 options::Keep::Always => socket_dir.as_path(),
                 options::Keep::WhileRunning => folder.path(),

@@ -46,6 +46,7 @@ pub struct EmbeddedOptions {
     pub(super) socket_parent: PathBuf,
     pub(super) keep: Keep,
     pub(super) isolation: Isolation,
+    pub(super) locks: u16,
 }
 
 impl EmbeddedOptions {
@@ -59,6 +60,7 @@ impl EmbeddedOptions {
             socket_parent: PathBuf::from("/tmp"),
             keep: Keep::Always,
             isolation: Isolation::Schema,
+            locks: 256,
         }
     }
 
@@ -86,6 +88,15 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
+        self
+    }
+
+    /// Says for how many locks of each connection the server has room
+    /// (`max_locks_per_transaction`): 256 by default, because a dump of a tenant locks each of its
+    /// tables; PostgreSQL's own default is 64.
+    #[must_use]
+    pub fn locks_per_transaction(mut self, locks: u16) -> Self {
+        self.locks = locks;
         self
     }
 

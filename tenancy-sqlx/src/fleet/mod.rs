@@ -11,13 +11,24 @@ mod domains;
 mod prepare;
 mod provision;
 
+pub(crate) mod journal;
 mod life;
+
+mod archive;
+mod maintenance;
 mod suspension;
 
 mod rename;
 
 mod dependents;
+mod drop;
+mod expired;
 mod purge;
+mod purge_plan;
+mod residue;
+
+mod repair;
+mod unfinished;
 
 mod clone;
 mod drift;
@@ -33,7 +44,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use tenancy_core::{Domain, SchemaName, Slug, Tenant, TenantResource};
+use tenancy_core::{Domain, Identifier, SchemaName, Slug, Tenant, TenantResource};
 
 use crate::error::Error;
 use crate::migrate::ledger::{self, Sets};
@@ -44,13 +55,18 @@ use crate::store::{TENANT, tenant_from_row};
 pub use clone::{CloneData, CloneEvent};
 pub use domains::{DomainRecord, DomainRole};
 pub use drift::{DriftReport, TenantDrift};
+pub use expired::ExpiredPurge;
 pub use isolation::Isolation;
+pub use journal::JournalEntry;
 pub use moves::{
     Adopted, Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary, Kept, MoveEvent,
     TableRows,
 };
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
+pub use purge_plan::{PlannedTable, PurgePlan};
 pub use rename::Rename;
+pub use repair::{Fault, Repair, RepairOutcome, RepairReport, Repaired};
+pub use residue::Residue;
 pub use validator::TenantValidator;
 
 /// The framework's own tables.
@@ -238,6 +254,36 @@ fn missing(slug: &Slug) -> Error {
         tenancy_core::ErrorKind::NotFound,
         format!("tenant {slug} does not exist: `tenant list` shows those that do"),
     ))
+}
+
+/// Finds the record that `identifier` names, which may be that of a purged tenant when no other
+/// has the name.
+async fn record(connection: &mut PgConnection, identifier: &Identifier) -> Result<Tenant, Error> {
+    let condition = match identifier {
+        Identifier::Id(_) => "t.id::text = $1",
+        Identifier::Slug(_) => "t.slug = $1",
+        _ => "t.id = (SELECT tenant_id FROM tenancy.domains WHERE domain = $1)",
+    };
+    let name = match identifier {
+        Identifier::Id(id) => id.to_string(),
+        Identifier::Slug(slug) => slug.to_string(),
+        Identifier::Domain(domain) => domain.to_string(),
+        other => other.to_string(),
+    };
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+        "{TENANT} WHERE {condition} ORDER BY t.status = 'purged', t.updated_at DESC LIMIT 1"
+    )))
+    .bind(name)
+    .fetch_optional(connection)
+    .await
+    .map_err(ledger::explain)?;
+    let tenant = row.as_ref().map(tenant_from_row).transpose()?;
+    tenant.ok_or_else(|| {
+        Error::from(tenancy_core::Error::new(
+            tenancy_core::ErrorKind::NotFound,
+            format!("no tenant has or had {identifier}: `tenant list` shows those there are"),
+        ))
+    })
 }
 
 /// Finds the tenant that has `name` in a column of names.

@@ -1,18 +1,20 @@
 //! Creates a tenant: all of it or nothing.
 
+use serde_json::json;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use tenancy_core::{Status, Tenant, TenantId, sabotaged};
+use tenancy_core::{Status, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::life::{failed, release};
+use super::journal::{self, BEGUN, DONE, Kind, Operation, UNDOING};
+use super::life::release;
 use super::names::refuse_taken;
 use super::new_tenant::TenantPlan;
-use super::role::{self, Roles};
+use super::role::Roles;
 use super::transaction::{self, Locks};
-use super::{Fleet, NewTenant, ProvisionEvent, domains, grants};
-use crate::error::Error;
+use super::{Fleet, NewTenant, ProvisionEvent, domains, find, grants};
+use crate::error::{Error, ErrorKind};
 use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{Scope, Target};
 use crate::migrate::script::{Script, apply};
@@ -26,13 +28,15 @@ impl Fleet {
     /// All rows and tables come in one transaction. Without resources the tenant is active from
     /// its end; with them it is [`Status::Provisioning`] until each is ready, and when one fails
     /// everything is taken back in reverse order, the failed one first. A future that is dropped
-    /// between the two leaves a tenant that is provisioning and does not serve;
-    /// [`Fleet::purge`] takes it away. Other programs are told at once.
+    /// or a program that is killed between the two leaves a tenant that is provisioning and does
+    /// not serve: the same call, or [`Fleet::repair`], completes it, and [`Fleet::purge`] takes it
+    /// away. Other programs are told at once.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) when the slug, the schema or a domain is
-    /// taken or still reserved; the message names it. [`ErrorKind::Core`](crate::ErrorKind::Core)
+    /// taken or still reserved, or another program is creating the same tenant; the message says
+    /// which. [`ErrorKind::Core`](crate::ErrorKind::Core)
     /// when slug or schema do not follow from each other.
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when it is to have a role and
     /// the logins are not fit for that; the message says what to run. Whatever a [validator](Fleet::validator),
@@ -65,6 +69,24 @@ impl Fleet {
         plan: &TenantPlan,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
+        let taken = match self.create_new(connection, plan, progress).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => error,
+            ended => return ended,
+        };
+        transaction::rollback(connection).await?;
+        match self.resume_creation(connection, plan, progress).await? {
+            Left::Nothing => Err(taken),
+            Left::TakenBack => self.create_new(connection, plan, progress).await,
+            Left::Completed(tenant) => Ok(tenant),
+        }
+    }
+
+    async fn create_new(
+        &self,
+        connection: &mut PgConnection,
+        plan: &TenantPlan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Tenant, Error> {
         let id = TenantId::generate();
         let roles = Roles::of(self, connection).await?;
         let role = roles
@@ -73,17 +95,19 @@ impl Fleet {
         let guard = if self.resources.is_empty() {
             None
         } else {
-            // Nobody purges a tenant whose resources are still being made.
+            // Nobody changes a tenant whose resources are still being made, and whoever finds it
+            // without this lock knows that its creator died.
             let mut guard = self.open().await?;
             transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
             Some(guard)
         };
-        let rows = self.create_rows(connection, id, plan, role, progress);
+        let operation = self.operation(id, Kind::Create);
+        let rows = self.create_rows(connection, &operation, plan, role, progress);
         let mut tenant = rows.await?;
         progress(ProvisionEvent::Committed);
         if let Some(guard) = guard {
             let ready = self
-                .create_resources(connection, tenant, plan, progress)
+                .complete(connection, tenant, &operation, progress)
                 .await;
             release(guard).await;
             tenant = ready?;
@@ -92,11 +116,63 @@ impl Fleet {
         Ok(tenant)
     }
 
+    /// Goes on with the creation of the same tenant that a crash cut off, if there is one.
+    async fn resume_creation(
+        &self,
+        connection: &mut PgConnection,
+        plan: &TenantPlan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Left, Error> {
+        let Some(found) = same(connection, plan).await? else {
+            return Ok(Left::Nothing);
+        };
+        let mut guard = self.open().await?;
+        if !transaction::try_life(&mut guard, found.id()).await? {
+            release(guard).await;
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "it is being created by another program: wait until that has ended",
+            ));
+        }
+        let left = self.resume_alone(connection, plan, progress).await;
+        release(guard).await;
+        left
+    }
+
+    async fn resume_alone(
+        &self,
+        connection: &mut PgConnection,
+        plan: &TenantPlan,
+        progress: &mut impl FnMut(ProvisionEvent),
+    ) -> Result<Left, Error> {
+        // Its creator may have come to the end a moment ago.
+        let Some(tenant) = same(connection, plan).await? else {
+            return Ok(Left::Nothing);
+        };
+        let entries = journal::of_tenant(connection, tenant.id()).await?;
+        let operation = match entries.last() {
+            Some(last) if last.kind == Kind::Create.as_str() => self.continued(last, Kind::Create),
+            // What another operation makes is not what this one promises.
+            Some(_) => return Ok(Left::Nothing),
+            None => self.operation(tenant.id(), Kind::Create),
+        };
+        if entries.iter().any(|entry| entry.step == UNDOING) {
+            let all = self.resources.len();
+            self.take_back(connection, &tenant, &operation, all).await?;
+            return Ok(Left::TakenBack);
+        }
+        let tenant = self
+            .complete(connection, tenant, &operation, progress)
+            .await?;
+        progress(ProvisionEvent::Active);
+        Ok(Left::Completed(tenant))
+    }
+
     /// Everything in PostgreSQL, in one transaction.
     async fn create_rows(
         &self,
         connection: &mut PgConnection,
-        id: TenantId,
+        operation: &Operation,
         plan: &TenantPlan,
         role: Option<String>,
         progress: &mut impl FnMut(ProvisionEvent),
@@ -114,7 +190,7 @@ impl Fleet {
         } else {
             Status::Provisioning
         };
-        let tenant = insert(connection, id, plan, status).await?;
+        let tenant = insert(connection, operation.tenant(), plan, status).await?;
         let scope = Scope::Tenant(Target {
             id: tenant.id(),
             slug: plan.slug.clone(),
@@ -124,7 +200,14 @@ impl Fleet {
 
         let (run, started_at) = (Uuid::now_v7(), OffsetDateTime::now_utc());
         let pending: Vec<_> = self.migrations.tenant.iter().collect();
-        let mut preamble = format!("CREATE SCHEMA {}", plan.schema.quoted());
+        let names = json!({
+            "slug": plan.slug, "schema": plan.schema, "domains": plan.domains,
+        });
+        let mut preamble = format!(
+            "{}; CREATE SCHEMA {}",
+            operation.sql(BEGUN, names),
+            plan.schema.quoted()
+        );
         if let Some(login) = &self.app_login {
             preamble.push_str("; ");
             preamble.push_str(&grants::tenant(&plan.schema, login));
@@ -142,69 +225,42 @@ impl Fleet {
         self.enter(connection, run, started_at, [pending.len(), 0, 0])
             .await?;
         notify(connection, &change(tenant.id(), plan)).await?;
-        transaction::commit(connection).await?;
+        if status == Status::Active {
+            let done = operation.sql(DONE, json!({}));
+            transaction::send(connection, format!("{done}; COMMIT")).await?;
+        } else {
+            transaction::commit(connection).await?;
+        }
         Ok(tenant.with_migration(self.migrations.tenant.head().unwrap_or(0)))
     }
+}
 
-    /// Everything outside, then the step to active; or nothing of both.
-    async fn create_resources(
-        &self,
-        connection: &mut PgConnection,
-        tenant: Tenant,
-        plan: &TenantPlan,
-        progress: &mut impl FnMut(ProvisionEvent),
-    ) -> Result<Tenant, Error> {
-        for (index, resource) in self.resources.iter().enumerate() {
-            progress(ProvisionEvent::Provisioning {
-                resource: resource.name(),
-            });
-            if let Err(error) = resource.provision(&tenant).await {
-                let error = failed(&**resource, error);
-                progress(ProvisionEvent::Undoing);
-                // The one that failed may have come half way, so it is purged like those before.
-                return Err(match self.undo(connection, &tenant, plan, index).await {
-                    Ok(()) => error,
-                    Err(left) => {
-                        error.while_doing(format!("what was made could not be taken back ({left})"))
-                    }
-                });
-            }
-        }
-        activate(connection, tenant, plan).await
-    }
+/// What was left of an earlier creation of the same tenant.
+enum Left {
+    /// Nothing, or what is somebody else's.
+    Nothing,
+    /// What was there is gone: it was being taken back already.
+    TakenBack,
+    /// All of it, and it is complete now.
+    Completed(Tenant),
+}
 
-    /// Takes back the resources up to `last`, newest first, then the schema and the rows.
-    async fn undo(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-        plan: &TenantPlan,
-        last: usize,
-    ) -> Result<(), Error> {
-        if sabotaged!("fleet.half-created-stays") {
-            return Ok(());
-        }
-        for resource in self.resources[..=last].iter().rev() {
-            resource
-                .purge(tenant)
-                .await
-                .map_err(|error| failed(&**resource, error))?;
-        }
-        let (id, schema) = (tenant.id(), plan.schema.quoted());
-        transaction::send(
-            connection,
-            format!(
-                "{}; DROP SCHEMA {schema} CASCADE; \
-                 DELETE FROM tenancy.migrations WHERE scope = 'tenant' AND tenant_id = '{id}'; \
-                 DELETE FROM tenancy.tenants WHERE id = '{id}'",
-                transaction::begin(&Locks::of_tenant(id))
-            ),
-        )
-        .await?;
-        role::remove(connection, id).await?;
-        notify(connection, &change(id, plan)).await?;
-        transaction::commit(connection).await
-    }
+/// The tenant that is just what `plan` says and not complete.
+async fn same(connection: &mut PgConnection, plan: &TenantPlan) -> Result<Option<Tenant>, Error> {
+    let Some(tenant) = find(connection, &plan.slug).await? else {
+        return Ok(None);
+    };
+    let records = domains::read(connection, tenant.id()).await?;
+    let is_same = tenant.status() == Status::Provisioning
+        && tenant.schema_name() == &plan.schema
+        && tenant.name() == plan.name
+        && tenant.description() == plan.description
+        && tenant.primary_domain() == plan.domains.first()
+        && records.len() == plan.domains.len()
+        && records
+            .iter()
+            .all(|record| plan.domains.contains(&record.domain));
+    Ok(is_same.then_some(tenant))
 }
 
 pub(super) async fn insert(
@@ -245,31 +301,6 @@ pub(super) async fn insert(
         .with_status(status)
         .with_primary_domain(primary.cloned())
         .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
-}
-
-async fn activate(
-    connection: &mut PgConnection,
-    tenant: Tenant,
-    plan: &TenantPlan,
-) -> Result<Tenant, Error> {
-    transaction::send(
-        connection,
-        transaction::begin(&Locks::of_tenant(tenant.id())),
-    )
-    .await?;
-    let updated_at = sqlx::query_scalar(
-        "UPDATE tenancy.tenants SET status = 'active', updated_at = pg_catalog.now()
-         WHERE id = $1 AND status = 'provisioning' RETURNING updated_at",
-    )
-    .bind(tenant.id().as_uuid())
-    .fetch_one(&mut *connection)
-    .await?;
-    notify(connection, &change(tenant.id(), plan)).await?;
-    transaction::commit(connection).await?;
-    let created_at = tenant.created_at();
-    Ok(tenant
-        .with_status(Status::Active)
-        .with_times(created_at, updated_at))
 }
 
 fn creating(plan: &TenantPlan, error: Error) -> Error {

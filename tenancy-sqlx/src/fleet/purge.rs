@@ -1,37 +1,40 @@
 //! Removes a tenant for good, and proves that nothing of it is left.
 
-use sqlx::postgres::PgConnection;
+use serde_json::json;
 use tenancy_core::{Domain, Slug, Status, Tenant, sabotaged};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use super::journal::{BEGUN, DONE, Kind};
 use super::life::{Life, failed, tell};
 use super::names::{Freed, reserve};
+use super::residue::{self, Residue};
 use super::transaction::{self, Locks};
-use super::{Fleet, dependents, domains, role};
+use super::{Fleet, dependents, domains, drop, role};
 use crate::error::{Error, ErrorKind};
 
 impl Fleet {
-    /// Removes everything of a suspended or archived tenant for good; `confirm` is its slug, typed
-    /// again.
+    /// Removes everything of an archived tenant for good; `confirm` is its slug, typed again.
     ///
-    /// It becomes archived, so that it cannot be resumed half removed. Each resource is purged,
-    /// the last registered first, and must have nothing left. Then, in one transaction, its schema
-    /// is dropped, and its role, if it [has one](Fleet::isolation) that no other database of the
-    /// server uses, and its domains and its rows of the ledger, the outbox and the audit table are
-    /// deleted; only its record stays, as purged. Its names are reserved
-    /// ([`Fleet::name_reservation`]) and other programs are told. A call that failed or was cut
-    /// off is repeated with the same words.
+    /// Each resource is purged, the last registered first, and must have nothing left. Then its
+    /// tables are dropped, in batches that the server's lock table can hold. In a last transaction
+    /// its schema is dropped, and its role, if it [has one](Fleet::isolation) that no other
+    /// database of the server uses, and its domains and its rows of the framework's tables are
+    /// deleted; only its record and its [journal](Fleet::journal) stay. Nothing is left then that
+    /// [`Fleet::residue`] would find. Its names are reserved ([`Fleet::name_reservation`]) and
+    /// other programs are told. Once a purge has begun the tenant cannot be brought back; a call
+    /// that failed or was cut off is repeated with the same words.
     ///
     /// A tenant that is provisioning because its creation was cut off may be purged, too.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] when `confirm` is not `slug`, [`ErrorKind::Core`] with
-    /// `NotFound` when there is no such tenant. [`ErrorKind::Conflict`] when it is not suspended
-    /// or archived, when a resource has something left, or when anything outside its schema
-    /// depends on something in it, which nothing here would drop; the message says what.
-    /// [`ErrorKind::Configuration`] when it has a role that the owner may not remove. Whatever
-    /// a resource fails with.
+    /// `NotFound` when there is no such tenant. [`ErrorKind::Conflict`] when it is not archived,
+    /// when its grace has not passed, when a resource has something left, or when anything outside
+    /// its schema depends on something in it, which nothing here would drop; the message says
+    /// what. [`ErrorKind::Configuration`] when it has a role that the owner may not remove.
+    /// Whatever a resource fails with.
     pub async fn purge(&self, slug: &Slug, confirm: &Slug) -> Result<Tenant, Error> {
         if slug != confirm && !sabotaged!("fleet.purge-unconfirmed") {
             return Err(Error::new(
@@ -39,82 +42,63 @@ impl Fleet {
                 format!("purging tenant {slug} is confirmed by its own slug, not by {confirm}"),
             ));
         }
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Purge).await?;
         let result = self.purge_in(&mut life).await;
         life.finish(result.map_err(|error| error.while_doing(format!("purging tenant {slug}"))))
             .await
     }
 
-    async fn purge_in(&self, life: &mut Life) -> Result<Tenant, Error> {
-        let slug = life.tenant.slug();
-        match life.tenant.status() {
-            Status::Suspended | Status::Archived | Status::Provisioning => {}
-            _ if sabotaged!("fleet.purge-while-serving") => {}
-            status => {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!("it is {status}: suspend it first (`tenant suspend {slug}`)"),
-                ));
-            }
-        }
+    pub(super) async fn purge_in(&self, life: &mut Life) -> Result<Tenant, Error> {
+        refuse_early(life).await?;
         // What cannot be dropped in the end is better known before anything is gone.
         dependents::refuse(&mut life.connection, life.tenant.schema_name()).await?;
         role::refuse(&mut life.connection, life.tenant.id()).await?;
-        if life.tenant.status() == Status::Suspended {
-            life.step(Status::Archived).await?;
+        let begun = life.entry(BEGUN, json!({ "confirmed": life.tenant.slug() }));
+        match life.tenant.status() {
+            Status::Archived => transaction::send(&mut life.connection, begun).await?,
+            // Half removed, its creation cannot be gone on with.
+            _ => life.step(Status::Archived, begun).await?,
         }
         for resource in self.resources.iter().rev() {
             let error = |error| failed(&**resource, error);
             resource.purge(&life.tenant).await.map_err(error)?;
         }
-        for resource in self.resources.iter().rev() {
-            let error = |error| failed(&**resource, error);
-            let left = resource.residue(&life.tenant).await.map_err(error)?;
-            if !left.is_empty() && !sabotaged!("fleet.residue-ignored") {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!(
-                        "resource {} still has {}: remove it and run the same again",
-                        resource.name(),
-                        left.join(", ")
-                    ),
-                ));
-            }
+        let residue = self.residue_of_resources(&life.tenant).await?;
+        if let Some(residue) = residue.first()
+            && !sabotaged!("fleet.residue-ignored")
+        {
+            return Err(left(residue));
         }
-        self.purge_rows(&mut life.connection, &life.tenant).await
+        if !self.resources.is_empty() {
+            let names: Vec<_> = self.resources.iter().map(|store| store.name()).collect();
+            life.note("resources", json!({ "purged": names })).await?;
+        }
+        let schema = life.tenant.schema_name();
+        drop::shrink(&mut life.connection, &life.operation, schema).await?;
+        self.purge_rest(life).await
     }
 
-    /// Everything in PostgreSQL, in one transaction.
-    async fn purge_rows(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-    ) -> Result<Tenant, Error> {
+    /// What is left in PostgreSQL, in one transaction.
+    async fn purge_rest(&self, life: &mut Life) -> Result<Tenant, Error> {
+        let done = life.entry(DONE, json!({}));
+        let (connection, tenant) = (&mut life.connection, &life.tenant);
         let (id, schema) = (tenant.id(), tenant.schema_name());
         transaction::send(connection, transaction::begin(&Locks::of_tenant(id))).await?;
         // Once nobody can use its tables, nothing outside can come to depend on them.
-        lock_tables(connection, tenant).await?;
+        drop::lock_rest(connection, schema).await?;
         dependents::refuse(connection, schema).await?;
+        let records = domains::read(connection, id).await?;
+        let freed: Vec<Domain> = records.into_iter().map(|record| record.domain).collect();
+        let rows = residue::delete_rows(connection, tenant).await?;
         transaction::send(
             connection,
-            format!("DROP SCHEMA IF EXISTS {} CASCADE", schema.quoted()),
+            format!("DROP SCHEMA IF EXISTS {} CASCADE; {rows}", schema.quoted()),
         )
         .await?;
         role::remove(connection, id).await?;
-        let records = domains::read(connection, id).await?;
-        let freed: Vec<Domain> = records.into_iter().map(|record| record.domain).collect();
-        transaction::send(
-            connection,
-            format!(
-                "DELETE FROM tenancy.domains WHERE tenant_id = '{id}'; \
-                 DELETE FROM tenancy.migrations WHERE scope = 'tenant' AND tenant_id = '{id}'; \
-                 DELETE FROM tenancy.outbox WHERE tenant_id = '{id}'; \
-                 DELETE FROM tenancy.audit WHERE tenant_id = '{id}'"
-            ),
-        )
-        .await?;
         let updated_at: OffsetDateTime = sqlx::query_scalar(
-            "UPDATE tenancy.tenants SET status = 'purged', updated_at = pg_catalog.now()
+            "UPDATE tenancy.tenants
+             SET status = 'purged', purge_after = NULL, updated_at = pg_catalog.now()
              WHERE id = $1 RETURNING updated_at",
         )
         .bind(id.as_uuid())
@@ -127,7 +111,12 @@ impl Fleet {
             domains: &freed,
         };
         reserve(connection, id, names, self.reservation).await?;
-        transaction::commit(connection).await?;
+        let left = residue::of_database(connection, tenant).await?;
+        if !left.is_empty() {
+            let store = "postgres".to_owned();
+            return Err(self::left(&Residue { store, left }));
+        }
+        transaction::send(connection, format!("{done}; COMMIT")).await?;
         Ok(tenant
             .clone()
             .with_status(Status::Purged)
@@ -136,23 +125,50 @@ impl Fleet {
     }
 }
 
-/// Waits, not for long, until nobody uses the tenant's tables, and keeps everybody out.
-async fn lock_tables(connection: &mut PgConnection, tenant: &Tenant) -> Result<(), Error> {
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT pg_catalog.format('%I.%I', nspname, relname) FROM pg_catalog.pg_class c
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE nspname = $1 AND relkind IN ('r', 'p') ORDER BY relname",
-    )
-    .bind(tenant.schema_name().as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    if tables.is_empty() {
-        return Ok(());
+/// Refuses a tenant that is in use, or that somebody may still want back.
+pub(super) async fn refuse_early(life: &mut Life) -> Result<(), Error> {
+    let slug = life.tenant.slug().clone();
+    match life.tenant.status() {
+        Status::Archived if life.has_begun_a_purge().await? => return Ok(()),
+        Status::Archived => {}
+        Status::Provisioning => return Ok(()),
+        _ if sabotaged!("fleet.purge-while-serving") => return Ok(()),
+        status => {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("it is {status}: archive it first (`tenant archive {slug}`)"),
+            ));
+        }
     }
-    transaction::send(connection, format!("LOCK TABLE {}", tables.join(", ")))
-        .await
-        .map_err(|error| match error.kind() {
-            ErrorKind::Timeout => error.while_doing("its tables are in use; try again later"),
-            _ => error,
-        })
+    let grace: Option<OffsetDateTime> = sqlx::query_scalar(
+        "SELECT purge_after FROM tenancy.tenants
+         WHERE id = $1 AND purge_after > pg_catalog.clock_timestamp()",
+    )
+    .bind(life.tenant.id().as_uuid())
+    .fetch_optional(&mut life.connection)
+    .await?
+    .flatten();
+    let Some(until) = grace.filter(|_| !sabotaged!("fleet.grace-ignored")) else {
+        return Ok(());
+    };
+    let until = until.replace_nanosecond(0).unwrap_or(until);
+    let until = until.format(&Rfc3339).unwrap_or_else(|_| until.to_string());
+    Err(Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "it may be had back until {until}: wait until then, bring it back \
+             (`tenant undelete {slug}`), or end its grace (`tenant archive {slug} --grace 0s`)"
+        ),
+    ))
+}
+
+fn left(residue: &Residue) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "resource {} still has {}: remove it and run the same again",
+            residue.store,
+            residue.left.join(", ")
+        ),
+    )
 }

@@ -1,9 +1,11 @@
 //! Gives a tenant other names; its id and everything keyed by that stay.
 
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use tenancy_core::{Domain, SchemaName, Slug, Status, Tenant};
 
+use super::journal::{BEGUN, DONE, Kind};
 use super::life::{Life, failed, tell};
 use super::names::{Freed, Wanted, refuse_taken, reserve};
 use super::transaction::{self, Locks};
@@ -84,7 +86,7 @@ impl Fleet {
             Some(schema) => schema.clone(),
             None => SchemaName::from_slug(&to.slug)?,
         };
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Rename).await?;
         let result = self.rename_in(&mut life, &to, &schema).await;
         life.finish(result.map_err(|error| error.while_doing(format!("renaming tenant {slug}"))))
             .await
@@ -107,6 +109,13 @@ impl Fleet {
             ));
         }
         let (old, new): (Vec<_>, Vec<_>) = to.domains.iter().cloned().unzip();
+        // Before any resource is told, so that a crash leaves a trace of what they were told.
+        let names = json!({
+            "from": { "slug": before.slug(), "schema": before.schema_name(), "domains": old },
+            "to": { "slug": to.slug, "schema": schema, "domains": new },
+        });
+        let before = &before.clone();
+        life.note(BEGUN, names).await?;
         let connection = &mut life.connection;
         transaction::send(
             connection,
@@ -145,7 +154,8 @@ impl Fleet {
         tell(connection, &after, &[before.slug()], &old).await?;
         reserve(connection, before.id(), freed, self.reservation).await?;
         self.rename_resources(before, &after).await?;
-        transaction::commit(connection).await?;
+        let done = life.entry(DONE, json!({}));
+        transaction::send(&mut life.connection, format!("{done}; COMMIT")).await?;
         Ok(after)
     }
 

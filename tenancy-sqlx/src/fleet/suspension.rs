@@ -1,8 +1,10 @@
 //! Stops a tenant without losing anything, and lets it serve again.
 
+use serde_json::json;
 use tenancy_core::{Slug, Status, Tenant};
 
 use super::Fleet;
+use super::journal::{BEGUN, DONE, Kind};
 use super::life::{Life, failed};
 use crate::error::{Error, ErrorKind};
 
@@ -20,7 +22,7 @@ impl Fleet {
     /// [`ErrorKind::Conflict`] when it is neither active nor in maintenance, and whatever a
     /// resource fails with; the message names it, and the tenant is suspended by then.
     pub async fn suspend(&self, slug: &Slug) -> Result<Tenant, Error> {
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Suspend).await?;
         let result = self.suspend_in(&mut life).await;
         let result = result.map(|()| life.tenant.clone());
         life.finish(result.map_err(|error| error.while_doing(format!("suspending tenant {slug}"))))
@@ -37,18 +39,21 @@ impl Fleet {
     /// [`ErrorKind::Conflict`] when it is not suspended, and whatever a resource fails with; the
     /// message names it, the tenant stays suspended, and the same call may be repeated.
     pub async fn resume(&self, slug: &Slug) -> Result<Tenant, Error> {
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Resume).await?;
         let result = self.resume_in(&mut life).await;
         let result = result.map(|()| life.tenant.clone());
         life.finish(result.map_err(|error| error.while_doing(format!("resuming tenant {slug}"))))
             .await
     }
 
-    async fn suspend_in(&self, life: &mut Life) -> Result<(), Error> {
+    pub(super) async fn suspend_in(&self, life: &mut Life) -> Result<(), Error> {
         match life.tenant.status() {
             // Serving ends first, so that no resource is stopped under a request.
-            Status::Active | Status::Maintenance => life.step(Status::Suspended).await?,
-            Status::Suspended => {}
+            Status::Active | Status::Maintenance => {
+                let begun = life.entry(BEGUN, json!({}));
+                life.step(Status::Suspended, begun).await?;
+            }
+            Status::Suspended => life.note(BEGUN, json!({})).await?,
             status => {
                 return Err(Error::new(
                     ErrorKind::Conflict,
@@ -62,10 +67,10 @@ impl Fleet {
                 .await
                 .map_err(|error| failed(&**resource, error))?;
         }
-        Ok(())
+        life.note(DONE, json!({})).await
     }
 
-    async fn resume_in(&self, life: &mut Life) -> Result<(), Error> {
+    pub(super) async fn resume_in(&self, life: &mut Life) -> Result<(), Error> {
         match life.tenant.status() {
             Status::Active => return Ok(()),
             Status::Suspended => {}
@@ -76,12 +81,14 @@ impl Fleet {
                 ));
             }
         }
+        life.note(BEGUN, json!({})).await?;
         for resource in &self.resources {
             resource
                 .resume(&life.tenant)
                 .await
                 .map_err(|error| failed(&**resource, error))?;
         }
-        life.step(Status::Active).await
+        let done = life.entry(DONE, json!({}));
+        life.step(Status::Active, done).await
     }
 }

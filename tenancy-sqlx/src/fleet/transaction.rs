@@ -140,9 +140,20 @@ pub(crate) fn take(locks: &Locks, limit: &str) -> String {
     sql
 }
 
-/// The same for locks that are free or not to be had.
-pub(crate) fn begin_at_once(locks: &Locks) -> String {
-    begin(locks).replace("lock_timeout = '60s'", "lock_timeout = '100ms'")
+/// Begins a transaction that holds the lock of a tenant's life, if nobody else does.
+pub(crate) async fn try_life(guard: &mut PgConnection, id: TenantId) -> Result<bool, Error> {
+    send(guard, begin(&Locks(Vec::new()))).await?;
+    if sabotaged!("fleet.owner-unasked") {
+        return Ok(true);
+    }
+    let Locks(keys) = Locks::of_life(id);
+    Ok(sqlx::query_scalar(
+        "SELECT pg_catalog.bool_and(pg_catalog.pg_try_advisory_xact_lock(key)) \
+             FROM pg_catalog.unnest($1::bigint[]) AS key",
+    )
+    .bind(keys)
+    .fetch_one(guard)
+    .await?)
 }
 
 /// Sends framework SQL that needs no answer.

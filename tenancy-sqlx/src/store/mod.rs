@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Executor, Row, SqlSafeStr};
-use tenancy_core::{Identifier, Tenant, TenantId, TenantStore, sabotaged};
+use tenancy_core::{Identifier, Maintenance, Status, Tenant, TenantId, TenantStore, sabotaged};
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
@@ -22,7 +22,7 @@ pub use listener::TenantChanges;
 
 /// Selects tenants with their primary domains; a condition on `t` follows.
 pub(crate) const TENANT: &str = "SELECT t.id, t.slug, t.schema_name, t.name, t.description, \
-     t.status, t.created_at, t.updated_at, d.domain AS primary_domain, \
+     t.status, t.maintenance_message, t.maintenance_until, t.created_at, t.updated_at, d.domain AS primary_domain, \
      (SELECT pg_catalog.max(m.version) FROM tenancy.migrations m \
       WHERE m.scope = 'tenant' AND m.tenant_id = t.id) AS migration \
      FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id AND d.is_primary";
@@ -120,7 +120,7 @@ pub(crate) fn tenant_from_row(row: &PgRow) -> Result<Tenant, sqlx::Error> {
         Some(_) => Some(parsed(row, "primary_domain")?),
         None => None,
     };
-    Ok(Tenant::new(
+    let tenant = Tenant::new(
         TenantId::from_uuid(row.try_get("id")?),
         parsed(row, "slug")?,
         parsed(row, "schema_name")?,
@@ -130,5 +130,16 @@ pub(crate) fn tenant_from_row(row: &PgRow) -> Result<Tenant, sqlx::Error> {
     .with_status(parsed(row, "status")?)
     .with_primary_domain(primary)
     .with_migration(row.try_get::<Option<i64>, _>("migration")?.unwrap_or(0))
-    .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
+    .with_times(row.try_get("created_at")?, row.try_get("updated_at")?);
+    if tenant.status() != Status::Maintenance {
+        return Ok(tenant);
+    }
+    let mut maintenance = Maintenance::new();
+    if let Some(message) = row.try_get::<Option<&str>, _>("maintenance_message")? {
+        maintenance = maintenance.message(message);
+    }
+    if let Some(until) = row.try_get("maintenance_until")? {
+        maintenance = maintenance.until(until);
+    }
+    Ok(tenant.with_maintenance(maintenance))
 }

@@ -97,7 +97,9 @@ impl Patient {
     async fn obey(&self, command: &str) {
         for words in command.split(" && ") {
             match words.split(' ').collect::<Vec<_>>()[..] {
-                ["tenant", "suspend", name] => drop(self.fleet.suspend(&slug(name)).await.unwrap()),
+                ["tenant", "archive", name] => {
+                    drop(self.fleet.archive(&slug(name), None).await.unwrap());
+                }
                 ["tenant", "purge", name, "--confirm", again] => {
                     let (name, again) = (slug(name), slug(again));
                     drop(self.fleet.purge(&name, &again).await.unwrap());

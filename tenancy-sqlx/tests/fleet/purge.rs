@@ -9,10 +9,10 @@ use tenancy_sqlx::{ErrorKind, Fleet, NewTenant, Rename};
 use crate::recorder::{recorded, slow};
 use crate::support::*;
 
-async fn suspended(fleet: &Fleet, name: &str) -> Tenant {
+async fn archived(fleet: &Fleet, name: &str) -> Tenant {
     let new = NewTenant::new(slug(name)).domain(domain(&format!("{name}.example")));
     fleet.create(new, |_| {}).await.unwrap();
-    fleet.suspend(&slug(name)).await.unwrap()
+    fleet.archive(&slug(name), None).await.unwrap()
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
     let mut superuser = database.superuser().await;
     let before = traces(&mut superuser).await;
 
-    let tenant = suspended(&fleet, "acme").await;
+    let tenant = archived(&fleet, "acme").await;
     let mut app = database.app_options().connect().await.unwrap();
     for id in [tenant.id(), other.id()] {
         run(
@@ -69,7 +69,7 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
 }
 
 #[tokio::test]
-async fn a_purge_takes_the_slug_typed_again_and_a_tenant_that_was_stopped_first() {
+async fn a_purge_takes_the_slug_typed_again_and_a_tenant_that_was_archived_first() {
     let database = TestDatabase::new().await;
     let (fleet, journal) = recorded(fleet(&database, set([NOTES])).await);
     create(&fleet, "acme").await;
@@ -82,7 +82,7 @@ async fn a_purge_takes_the_slug_typed_again_and_a_tenant_that_was_stopped_first(
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(
         error.to_string(),
-        "purging tenant acme: it is active: suspend it first (`tenant suspend acme`)"
+        "purging tenant acme: it is active: archive it first (`tenant archive acme`)"
     );
     assert!(journal.take().is_empty());
     assert_eq!(traces(&mut superuser).await, before);
@@ -100,7 +100,7 @@ async fn a_purge_takes_the_slug_typed_again_and_a_tenant_that_was_stopped_first(
 async fn a_resource_that_fails_or_keeps_something_is_named_and_the_purge_is_repeated() {
     let database = TestDatabase::new().await;
     let (fleet, journal) = recorded(fleet(&database, set([NOTES])).await);
-    suspended(&fleet, "acme").await;
+    archived(&fleet, "acme").await;
     let purge = async || fleet.purge(&slug("acme"), &slug("acme")).await;
     let mut superuser = database.superuser().await;
 
@@ -135,7 +135,7 @@ async fn a_resource_that_fails_or_keeps_something_is_named_and_the_purge_is_repe
 async fn a_purge_that_was_cut_off_is_completed_by_the_same_words() {
     let database = TestDatabase::new().await;
     let fleet = fleet(&database, set([NOTES])).await;
-    suspended(&fleet, "acme").await;
+    archived(&fleet, "acme").await;
     let mut stray = database.superuser().await;
     run(&mut stray, "BEGIN; LOCK TABLE acme.notes").await;
     let mut superuser = database.superuser().await;
@@ -182,7 +182,7 @@ async fn whatever_outside_depends_on_the_schema_is_named_and_nothing_is_dropped(
     let fleet = unprepared(&database, shared, set([ENTRIES])).await;
     fleet.prepare().await.unwrap();
     let (fleet, journal) = recorded(fleet);
-    suspended(&fleet, "acme").await;
+    archived(&fleet, "acme").await;
     create(&fleet, "other").await;
     journal.take();
     let mut superuser = database.superuser().await;
@@ -249,7 +249,7 @@ async fn whatever_outside_depends_on_the_schema_is_named_and_nothing_is_dropped(
 async fn what_comes_to_depend_on_a_table_during_a_purge_is_not_dropped_either() {
     let database = TestDatabase::new().await;
     let (fleet, journal) = recorded(fleet(&database, set([NOTES])).await);
-    suspended(&fleet, "acme").await;
+    archived(&fleet, "acme").await;
     let mut superuser = database.superuser().await;
     // Nothing depends on the table yet when the purge begins, and something does at its end.
     journal.leave(&["something"]);
@@ -306,7 +306,7 @@ async fn names_of_a_purged_tenant_are_nobodys_until_their_reservation_ends() {
     let database = TestDatabase::new().await;
     let plain = fleet(&database, set([NOTES])).await;
     let fleet = plain.clone().name_reservation(Duration::from_hours(1));
-    suspended(&fleet, "acme").await;
+    archived(&fleet, "acme").await;
     fleet.purge(&SLUG, &SLUG).await.unwrap();
     let other = create(&fleet, "other").await;
     let wants = [
@@ -331,7 +331,7 @@ async fn names_of_a_purged_tenant_are_nobodys_until_their_reservation_ends() {
     let mut superuser = database.superuser().await;
     run(&mut superuser, "DELETE FROM tenancy.reserved_names").await;
     let brief = plain.name_reservation(Duration::from_millis(300));
-    suspended(&brief, "acme").await;
+    archived(&brief, "acme").await;
     brief.purge(&SLUG, &SLUG).await.unwrap();
     assert_eq!(count(&mut superuser, "tenancy.reserved_names").await, 3);
     let again = eventually("the end of the reservation", async || {
@@ -346,7 +346,7 @@ async fn names_of_a_purged_tenant_are_nobodys_until_their_reservation_ends() {
     })
     .await;
     assert_eq!(again.status(), Status::Active);
-    brief.suspend(&slug("other")).await.unwrap();
+    brief.archive(&slug("other"), None).await.unwrap();
     brief.purge(&slug("other"), &slug("other")).await.unwrap();
     assert_eq!(count(&mut superuser, "tenancy.reserved_names").await, 2);
 }

@@ -52,7 +52,7 @@ async fn free(fleet: &Fleet, how: &str) -> Option<Tenant> {
         let to = Rename::to(slug("shop"));
         return Some(fleet.rename(&acme, to).await.unwrap());
     }
-    fleet.suspend(&acme).await.unwrap();
+    fleet.archive(&acme, None).await.unwrap();
     fleet.purge(&acme, &acme).await.unwrap();
     None
 }

@@ -35,7 +35,7 @@ async fn nothing_of_a_purged_tenants_role_is_left_in_any_catalog() {
             ),
         )
         .await;
-        fleet.suspend(&name).await.unwrap();
+        fleet.archive(&name, None).await.unwrap();
         let fleet = fleet.clone().isolation(isolation);
         purge(&fleet, &name).await.unwrap();
         assert_eq!(left_of(&mut superuser, &tenant).await, [0; 4]);
@@ -50,7 +50,7 @@ async fn an_owner_that_may_not_remove_the_role_purges_nothing() {
     let database = TestDatabase::new().await;
     let (fleet, journal) = recorded(fleet(&database, set([NOTES])).await);
     let acme = create(&fleet, "acme").await;
-    fleet.suspend(&slug("acme")).await.unwrap();
+    fleet.archive(&slug("acme"), None).await.unwrap();
     journal.take();
     let mut superuser = database.superuser().await;
     let role = role(&acme);
@@ -79,7 +79,7 @@ async fn a_role_that_another_database_uses_stays_and_has_nothing_left_in_this_on
     let copy = format!(
         "CREATE SCHEMA copied; CREATE TABLE copied.notes (id int); \
          INSERT INTO tenancy.tenants (id, slug, schema_name, name, status) \
-             VALUES ('{}', 'copied', 'copied', '', 'suspended'); \
+             VALUES ('{}', 'copied', 'copied', '', 'archived'); \
          ALTER SCHEMA copied OWNER TO tenancy_test_role_owner; \
          ALTER TABLE copied.notes OWNER TO tenancy_test_role_owner",
         acme.id()
@@ -87,7 +87,7 @@ async fn a_role_that_another_database_uses_stays_and_has_nothing_left_in_this_on
     run(&mut elsewhere, &copy).await;
     twin.prepare().await.unwrap();
 
-    fleet.suspend(&slug("acme")).await.unwrap();
+    fleet.archive(&slug("acme"), None).await.unwrap();
     purge(&fleet, &slug("acme")).await.unwrap();
     let mut superuser = here.superuser().await;
     assert_eq!(left_of(&mut superuser, &acme).await, [1, 0, 0, 0]);

@@ -262,6 +262,7 @@ async fn a_change_of_a_tenant_is_told_with_the_names_it_has_and_had() {
     fleet.resume(&slug("shop")).await.unwrap();
     fleet.remove_domain(&slug("shop"), &b).await.unwrap();
     fleet.suspend(&slug("shop")).await.unwrap();
+    fleet.archive(&slug("shop"), None).await.unwrap();
     fleet.purge(&slug("shop"), &slug("shop")).await.unwrap();
     let news = eventually("the news", async || {
         let heard = heard.lock().unwrap();
@@ -283,7 +284,6 @@ async fn a_change_of_a_tenant_is_told_with_the_names_it_has_and_had() {
             with_b.clone(),
             with_b,
             without.clone(),
-            // A purge archives first.
             without.clone(),
             without,
         ]

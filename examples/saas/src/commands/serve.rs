@@ -116,6 +116,9 @@ impl Running {
             cache,
             proxies,
         );
+        let head = installation.fleet.migrations().tenant.head();
+        let resolver =
+            resolver.requires_migration(settings.min_migration.or(head).unwrap_or_default());
         let requests = RequestMetrics::new(metrics::TENANTS);
         let page = metrics::page(requests.clone(), database.clone(), remembered);
         let router = app::router(&state, resolver, requests);

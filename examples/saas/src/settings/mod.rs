@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) single_tenant: Option<SchemaName>,
     /// Whether tenants have roles of their own.
     pub(crate) isolation: Isolation,
+    /// The oldest migration that a tenant is served with; the program's newest otherwise.
+    pub(crate) min_migration: Option<i64>,
     pub(crate) trusted_proxies: TrustedProxies,
     /// The critical findings of the doctor that are no reason not to serve.
     pub(crate) doctor_accept: Vec<Code>,
@@ -116,6 +118,7 @@ impl Settings {
             prefix: seeds::prefix(&mut reader),
             single_tenant: reader.single_tenant(),
             isolation: reader.parsed("TENANT_ISOLATION", Isolation::Schema),
+            min_migration: reader.min_migration(),
             trusted_proxies: reader.proxies(),
             doctor_accept: reader.codes("DOCTOR_ACCEPT"),
             log_format: reader.parsed("LOG_FORMAT", LogFormat::Pretty),
@@ -184,6 +187,12 @@ impl Reader<'_> {
     fn pool_size(&mut self) -> u32 {
         self.hinted("DATABASE_POOL_SIZE", "write how many, 1 or more")
             .map_or(8, NonZeroU32::get)
+    }
+
+    fn min_migration(&mut self) -> Option<i64> {
+        let hint = "write the number of a tenant migration, or 0 to serve every active tenant";
+        self.hinted::<u32>("TENANT_MIN_MIGRATION", hint)
+            .map(i64::from)
     }
 
     /// For types whose own errors would not say what to write.

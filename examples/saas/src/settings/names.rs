@@ -3,7 +3,7 @@
 use super::source::Sources;
 
 /// Every setting, as `.env.example` and the reference list them.
-pub(super) const SETTINGS: [&str; 20] = [
+pub(super) const SETTINGS: [&str; 21] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "DATABASE_POOLER",
@@ -19,6 +19,7 @@ pub(super) const SETTINGS: [&str; 20] = [
     "ENABLE_MULTI_TENANCY",
     "DEFAULT_TENANT_SCHEMA",
     "TENANT_ISOLATION",
+    "TENANT_MIN_MIGRATION",
     "DOCTOR_ACCEPT",
     "LOG_FORMAT",
     "RUST_LOG",

@@ -127,6 +127,17 @@ fn a_pooler_is_known_by_its_name_and_has_a_direct_way_beside_it() {
 }
 
 #[test]
+fn the_oldest_migration_that_is_served_is_a_number() {
+    assert_eq!(read(&[]).unwrap().min_migration, None);
+    let settings = read(&[("TENANT_MIN_MIGRATION", "3")]).unwrap();
+    assert_eq!(settings.min_migration, Some(3));
+    for text in ["-1", "head", "1.5"] {
+        let error = faults(&[("TENANT_MIN_MIGRATION", text)]);
+        assert!(error.contains("write the number"), "{error}");
+    }
+}
+
+#[test]
 fn a_database_that_is_only_half_named_is_refused() {
     for (part, value) in [("DB_HOST", "db.example"), ("DATABASE_USER", "me")] {
         let error = faults(&[(part, value)]);

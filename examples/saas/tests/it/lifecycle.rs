@@ -68,10 +68,10 @@ async fn visitors_meet_a_tenant_as_its_operator_leaves_it() {
     );
 
     let purge = |confirm| ["tenant", "purge", "shop", "--confirm", confirm];
-    refused(&database, &purge("shop"), 1, "suspend it first").await;
-    done(&database, &["tenant", "suspend", "shop"]).await;
+    refused(&database, &purge("shop"), 1, "archive it first").await;
+    done(&database, &["tenant", "archive", "shop"]).await;
     refused(&database, &purge("shot"), 1, "confirmed by its own slug").await;
-    refused(&database, &["tenant", "purge", "shop"], 2, "--confirm").await;
+    refused(&database, &["tenant", "purge", "shop"], 6, "--confirm").await;
     let purged = json(&database, &purge("shop")).await;
     assert_eq!(purged["tenant"]["status"], "purged");
     answers(&server, "one.localhost", 404, "tenant_not_found").await;
@@ -181,12 +181,11 @@ async fn a_command_runs_for_one_tenant_or_each_and_answers_with_one_document() {
     }
     // One that fails stops no other.
     done(&database, &["run", "tenant", "suspend", "--all"]).await;
+    done(&database, &["tenant", "archive", "one"]).await;
     let tenant = ["tenant", "purge", "one", "--confirm", "one"];
     done(&database, &tenant).await;
     done(&database, &["tenant", "create", "three"]).await;
-    let mut owner = database.superuser().await;
-    let archive = "UPDATE tenancy.tenants SET status = 'archived' WHERE slug = 'three'";
-    sqlx::Executor::execute(&mut owner, archive).await.unwrap();
+    done(&database, &["tenant", "archive", "three"]).await;
     let some = say(&database, &["run", "tenant", "resume", "--all", "--json"]).await;
     assert_eq!(some.status.code(), Some(3));
     let document: Value = serde_json::from_str(&stdout(&some)).unwrap();
@@ -251,10 +250,95 @@ async fn a_new_migration_is_the_next_number_and_needs_no_database() {
 }
 
 #[tokio::test]
+async fn a_tenant_is_out_of_service_archived_brought_back_and_purged_while_the_program_serves() {
+    let database = TestDatabase::new().await;
+    done(
+        &database,
+        &["tenant", "create", "one", "--domain", "one.localhost"],
+    )
+    .await;
+    let mut serve = on(&database, saas());
+    serve.args(["serve", "--listen", "127.0.0.1:0"]);
+    let server = Server::start(&mut serve).await;
+    answers(&server, "one.localhost", 200, "").await;
+
+    let words = [
+        "tenant",
+        "maintenance",
+        "one",
+        "--on",
+        "--message",
+        "back at noon",
+    ];
+    let closed = json(&database, &words).await;
+    assert_eq!(closed["tenant"]["status"], "maintenance");
+    assert_eq!(closed["tenant"]["maintenance"]["message"], "back at noon");
+    answers(&server, "one.localhost", 503, "tenant_maintenance").await;
+    let (_, body) = server.get("one.localhost", "/api/blogs/").await;
+    assert_eq!(body["detail"], "back at noon");
+    done(&database, &["tenant", "maintenance", "one", "--off"]).await;
+    answers(&server, "one.localhost", 200, "").await;
+
+    let words = ["tenant", "archive", "one", "--grace", "30d"];
+    assert_eq!(
+        json(&database, &words).await["tenant"]["status"],
+        "archived"
+    );
+    answers(&server, "one.localhost", 404, "tenant_not_found").await;
+    let purge = ["tenant", "purge", "one", "--confirm", "one"];
+    refused(&database, &purge, 1, "may be had back until").await;
+    let plan = json(&database, &["tenant", "purge", "one", "--dry-run"]).await;
+    assert!(plan["total"]["bytes"].as_i64().unwrap() > 0, "{plan}");
+    assert_eq!(plan["plan"]["obstacles"].as_array().unwrap().len(), 1);
+    done(&database, &["tenant", "undelete", "one"]).await;
+    answers(&server, "one.localhost", 403, "tenant_suspended").await;
+    done(&database, &["tenant", "resume", "one"]).await;
+    answers(&server, "one.localhost", 200, "").await;
+
+    // Its tables are older than this program needs: it alone is out of service.
+    let mut owner = database.superuser().await;
+    let behind = "DELETE FROM tenancy.migrations WHERE scope = 'tenant'";
+    sqlx::Executor::execute(&mut owner, behind).await.unwrap();
+    let told = "SELECT pg_notify('tenancy', 'null')";
+    sqlx::Executor::execute(&mut owner, told).await.unwrap();
+    answers(&server, "one.localhost", 503, "tenant_migrating").await;
+
+    done(&database, &["tenant", "archive", "one", "--grace", "0s"]).await;
+    let repaired = json(&database, &["tenant", "repair"]).await;
+    assert_eq!(repaired["repair"]["tenants"], Value::Array(Vec::new()));
+    let purged = json(&database, &["tenant", "purge", "--expired"]).await;
+    assert_eq!(purged["purged"][0]["tenant"]["status"], "purged");
+    let residue = json(&database, &["tenant", "residue", "one"]).await;
+    assert_eq!(residue["residue"], Value::Array(Vec::new()));
+    let history = json(&database, &["tenant", "history", "one"]).await;
+    let history = history["history"].as_array().unwrap();
+    assert_eq!(history.last().unwrap()["kind"], "purge");
+    for (words, reason) in [
+        (&["tenant", "archive", "one", "--grace", "30"][..], "30d"),
+        (&["tenant", "maintenance", "one"], "--off"),
+        (
+            &["tenant", "maintenance", "one", "--off", "--message", "x"],
+            "--on",
+        ),
+        (&["tenant", "purge"], "SLUG"),
+        (&["tenant", "purge", "one", "--expired"], "--expired"),
+    ] {
+        refused(&database, words, 2, reason).await;
+    }
+    refused(&database, &["tenant", "residue", "nobody"], 1, "nobody").await;
+}
+
+#[tokio::test]
 async fn every_command_of_a_tenants_life_has_an_example_in_its_help() {
     for words in [
         &["tenant", "suspend"][..],
         &["tenant", "resume"],
+        &["tenant", "archive"],
+        &["tenant", "undelete"],
+        &["tenant", "maintenance"],
+        &["tenant", "repair"],
+        &["tenant", "history"],
+        &["tenant", "residue"],
         &["tenant", "purge"],
         &["tenant", "rename"],
         &["tenant", "psql"],

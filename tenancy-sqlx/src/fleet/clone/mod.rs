@@ -138,7 +138,7 @@ impl Fleet {
             let valid = validator.validate(&plan).await;
             valid.map_err(|error| error.while_doing(&doing))?;
         }
-        let mut life = self.enter_life(source).await?;
+        let mut life = self.enter_life(source, super::journal::Kind::Clone).await?;
         let result = self.clone_in(&mut life, plan, data, &mut progress).await;
         life.finish(result.map_err(|error| error.while_doing(&doing)))
             .await

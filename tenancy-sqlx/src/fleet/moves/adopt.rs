@@ -10,8 +10,9 @@ use tenancy_core::{Status, Tenant, TenantId, TenantResource, sabotaged};
 use super::adoption::{Adopted, Adoption, AdoptionPlan, Kept};
 use super::belongings::{self, Object};
 use super::made;
-use super::register::{Operation, activate};
+use super::register::activate;
 use crate::error::{Error, ErrorKind};
+use crate::fleet::journal::{self, BEGUN, DONE, JournalEntry, Kind, Operation};
 use crate::fleet::life::{failed, release};
 use crate::fleet::names::refuse_taken_but;
 use crate::fleet::provision::{change, insert};
@@ -23,9 +24,6 @@ use crate::migrate::ledger;
 use crate::role::TenantRole;
 use crate::search_path;
 use crate::store::notify;
-
-/// What the journal calls it.
-const KIND: &str = "adopt";
 
 /// The schema that every database has, and that stays.
 const PUBLIC: &str = "public";
@@ -81,7 +79,7 @@ impl Fleet {
         let plan = self.accept(adoption).await?;
         let mut connection = self.open().await?;
         let found = self
-            .look(&mut connection, adoption, &plan)
+            .survey(&mut connection, adoption, &plan)
             .await
             .map(|found| found.plan)
             .map_err(|error| adopting(adoption, error));
@@ -107,11 +105,11 @@ impl Fleet {
         adoption: &Adoption,
         plan: &TenantPlan,
     ) -> Result<Adopted, Error> {
-        if let Some((tenant, begun)) = begun(connection, adoption, plan).await? {
+        if let Some((tenant, begun)) = begun(self, connection, adoption, plan).await? {
             return self.go_on(tenant, begun, adoption).await;
         }
         let id = TenantId::generate();
-        let operation = Operation::begin(KIND);
+        let operation = self.operation(id, Kind::Adopt);
         let guard = if self.resources.is_empty() {
             None
         } else {
@@ -120,10 +118,10 @@ impl Fleet {
             Some(guard)
         };
         let (mut tenant, found) = self
-            .adopt_rows(connection, id, operation, adoption, plan)
+            .adopt_rows(connection, &operation, adoption, plan)
             .await?;
         if let Some(guard) = guard {
-            let ready = self.provide(connection, tenant, operation).await;
+            let ready = self.provide(connection, tenant, &operation).await;
             release(guard).await;
             tenant = ready?;
         }
@@ -137,18 +135,18 @@ impl Fleet {
     async fn adopt_rows(
         &self,
         connection: &mut PgConnection,
-        id: TenantId,
-        operation: Operation,
+        operation: &Operation,
         adoption: &Adoption,
         plan: &TenantPlan,
     ) -> Result<(Tenant, Found), Error> {
+        let id = operation.tenant();
         let roles = Roles::of(self, connection).await?;
         transaction::send(
             connection,
             transaction::begin(&Locks::of_names(&plan.slug, &plan.schema, &plan.domains)),
         )
         .await?;
-        let found = self.look(connection, adoption, plan).await?;
+        let found = self.survey(connection, adoption, plan).await?;
         let status = if self.resources.is_empty() {
             Status::Active
         } else {
@@ -164,12 +162,12 @@ impl Fleet {
             transaction::send(connection, sql).await?;
         }
         let applied = self.applied(adoption)?;
-        self.mark_applied(connection, id, &applied, operation)
+        self.mark_applied(connection, id, &applied, Kind::Adopt)
             .await?;
         let detail = json!({ "from": adoption.from, "plan": found.plan });
-        operation.note(connection, id, "begun", detail).await?;
+        operation.enter(connection, BEGUN, detail).await?;
         if status == Status::Active {
-            operation.note(connection, id, "done", json!({})).await?;
+            operation.enter(connection, DONE, json!({})).await?;
         }
         notify(connection, &change(id, plan)).await?;
         transaction::commit(connection).await?;
@@ -223,7 +221,7 @@ impl Fleet {
         &self,
         connection: &mut PgConnection,
         tenant: Tenant,
-        operation: Operation,
+        operation: &Operation,
     ) -> Result<Tenant, Error> {
         for resource in &self.resources {
             let resource: &dyn TenantResource = &**resource;
@@ -249,11 +247,11 @@ impl Fleet {
             .map_or(0, |last| last.version());
         let mut tenant = tenant.with_migration(head);
         if !begun.is_complete && tenant.status() == Status::Suspended {
-            let mut life = self.enter_life(tenant.slug()).await?;
+            let mut life = self.enter_life(tenant.slug(), Kind::Adopt).await?;
             let held = life.tenant.clone().with_migration(head);
             let ready = match held.status() {
                 Status::Suspended => {
-                    self.provide(&mut life.connection, held, begun.operation)
+                    self.provide(&mut life.connection, held, &begun.operation)
                         .await
                 }
                 // Another program went on meanwhile.
@@ -287,7 +285,7 @@ impl Fleet {
     }
 
     /// Looks at the schema, and refuses what cannot become a tenant's.
-    async fn look(
+    async fn survey(
         &self,
         connection: &mut PgConnection,
         adoption: &Adoption,
@@ -397,6 +395,7 @@ struct Begun {
 
 /// The tenant that the same adoption made before, if it did.
 async fn begun(
+    fleet: &Fleet,
     connection: &mut PgConnection,
     adoption: &Adoption,
     plan: &TenantPlan,
@@ -404,33 +403,22 @@ async fn begun(
     let Some(tenant) = find(connection, &plan.slug).await? else {
         return Ok(None);
     };
-    let row: Option<(uuid::Uuid, String, bool)> = sqlx::query_as(
-        "SELECT a.operation, (a.detail -> 'plan')::text,
-                EXISTS (SELECT FROM tenancy.journal j
-                        WHERE j.operation = a.operation AND j.step = 'done')
-         FROM tenancy.journal a
-         WHERE a.tenant_id = $1 AND a.kind = $2 AND a.step = 'begun'
-           AND a.detail ->> 'from' = $3",
-    )
-    .bind(tenant.id().as_uuid())
-    .bind(KIND)
-    .bind(&adoption.from)
-    .fetch_optional(&mut *connection)
-    .await?;
-    let Some((operation, text, is_complete)) = row else {
-        return Ok(None);
-    };
-    let plan = serde_json::from_str(&text).map_err(|error| {
+    let entries = journal::of_tenant(connection, tenant.id()).await?;
+    let first = entries.iter().find(|entry| {
+        entry.kind == Kind::Adopt.as_str()
+            && entry.step == BEGUN
+            && entry.detail.get("from").and_then(|from| from.as_str()) == Some(&adoption.from)
+    });
+    let Some(first) = first else { return Ok(None) };
+    let plan = first.detail.get("plan").cloned().unwrap_or_default();
+    let plan = serde_json::from_value(plan).map_err(|error| {
         Error::new(ErrorKind::Internal, "the journal's entry cannot be read").with_source(error)
     })?;
-    let operation = Operation {
-        id: operation,
-        kind: KIND,
-    };
+    let is_last = |entry: &JournalEntry| entry.operation == first.operation && entry.step == DONE;
     let begun = Begun {
-        operation,
+        operation: fleet.continued(first, Kind::Adopt),
         plan,
-        is_complete,
+        is_complete: entries.iter().any(is_last),
     };
     Ok(Some((tenant, begun)))
 }

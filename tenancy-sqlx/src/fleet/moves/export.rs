@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
+use serde_json::json;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use tenancy_core::{ExportSink, SchemaName, Slug, Status, Tenant, sabotaged};
@@ -15,6 +16,7 @@ use super::event::{ExportSummary, MoveEvent, TableRows};
 use super::structure::{self, BATCH, Needs, PLAIN};
 use crate::error::{Error, ErrorKind};
 use crate::fleet::Fleet;
+use crate::fleet::journal::{DONE, Kind};
 use crate::fleet::life::failed;
 use crate::fleet::transaction::{self, Locks};
 use crate::migrate::ledger::literal;
@@ -64,11 +66,15 @@ impl Fleet {
         format: ExportFormat,
         mut progress: impl FnMut(MoveEvent),
     ) -> Result<ExportSummary, Error> {
-        let mut life = self.enter_life(slug).await?;
+        let mut life = self.enter_life(slug, Kind::Export).await?;
         let tenant = life.tenant.clone();
         let result = self
             .export_in(&mut life.connection, &tenant, into, format, &mut progress)
             .await;
+        if let Ok(summary) = &result {
+            let detail = json!({ "sha256": summary.sha256, "rows": summary.rows() });
+            life.note(DONE, detail).await?;
+        }
         life.finish(result.map_err(|error| error.while_doing(format!("exporting tenant {slug}"))))
             .await
     }

@@ -10,9 +10,10 @@ use tokio::io::{AsyncRead, AsyncSeek, AsyncSeekExt, BufReader};
 use super::archive::{Reader, Shape, Verified, When, hex, verify};
 use super::event::MoveEvent;
 use super::load::Load;
-use super::register::{Operation, activate};
+use super::register::activate;
 use super::structure::{self, BATCH, PLAIN};
 use crate::error::{Error, ErrorKind};
+use crate::fleet::journal::{BEGUN, Kind, Operation};
 use crate::fleet::life::{failed, release};
 use crate::fleet::names::refuse_taken;
 use crate::fleet::provision::{change, insert};
@@ -22,9 +23,6 @@ use crate::fleet::{Fleet, NewTenant, TenantPlan, grants};
 use crate::migrate::Migration;
 use crate::picture::{self, Picture};
 use crate::store::notify;
-
-/// What the journal calls it.
-const KIND: &str = "import";
 
 /// How many objects are made with one message.
 const AT_ONCE: usize = 100;
@@ -159,16 +157,21 @@ impl Import<'_> {
         archive: R,
         progress: &mut impl FnMut(MoveEvent),
     ) -> Result<Tenant, Error> {
-        if self.fleet.remove_half(connection, self.plan, KIND).await? {
+        if self.fleet.remove_half(connection, self.plan).await? {
             progress(MoveEvent::Removed);
         }
         let id = TenantId::generate();
-        let operation = Operation::begin(KIND);
-        // Nobody changes or removes the tenant while it is being made.
+        let operation = self.fleet.operation(id, Kind::Import);
+        // Nobody changes, migrates or removes the tenant while it is being made.
         let mut guard = self.fleet.open().await?;
-        transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
+        let locks = format!(
+            "{}; SAVEPOINT still{}",
+            transaction::begin(&Locks::of_life(id)),
+            transaction::take(&Locks::of_tenant(id), "60s"),
+        );
+        transaction::send(&mut guard, locks).await?;
         let made = self
-            .run_alone(connection, id, operation, archive, progress)
+            .run_alone(connection, &mut guard, &operation, archive, progress)
             .await;
         release(guard).await;
         made
@@ -177,15 +180,15 @@ impl Import<'_> {
     async fn run_alone<R: AsyncRead + Unpin + Send>(
         &self,
         connection: &mut PgConnection,
-        id: TenantId,
-        operation: Operation,
+        guard: &mut PgConnection,
+        operation: &Operation,
         archive: R,
         progress: &mut impl FnMut(MoveEvent),
     ) -> Result<Tenant, Error> {
-        let tenant = self.reserve(connection, id, operation).await?;
+        let tenant = self.reserve(connection, operation).await?;
         progress(MoveEvent::Reserved);
         let error = match self
-            .fill(connection, &tenant, operation, archive, progress)
+            .fill(connection, guard, &tenant, operation, archive, progress)
             .await
         {
             Ok(tenant) => return Ok(tenant),
@@ -197,12 +200,13 @@ impl Import<'_> {
             let mut connection = self.fleet.open().await?;
             let undone = self
                 .fleet
-                .take_back_import(&mut connection, &tenant, operation)
+                .remove_import(&mut connection, &tenant, operation)
                 .await;
             transaction::finish(connection, undone).await
         };
         // A table that the failed transaction locked is not free before that has ended.
         let _ = transaction::rollback(connection).await;
+        let _ = still(guard).await;
         Err(match undone.await {
             Ok(()) => error,
             Err(left) => error.while_doing(format!(
@@ -215,10 +219,9 @@ impl Import<'_> {
     async fn reserve(
         &self,
         connection: &mut PgConnection,
-        id: TenantId,
-        operation: Operation,
+        operation: &Operation,
     ) -> Result<Tenant, Error> {
-        let plan = self.plan;
+        let (plan, id) = (self.plan, operation.tenant());
         let roles = Roles::of(self.fleet, connection).await?;
         let locks = Locks::of_names(&plan.slug, &plan.schema, &plan.domains);
         transaction::send(connection, transaction::begin(&locks)).await?;
@@ -239,7 +242,7 @@ impl Import<'_> {
             "of": self.verified.head.tenant_id,
             "slug": plan.slug, "schema": plan.schema, "domains": plan.domains,
         });
-        operation.note(connection, id, "begun", detail).await?;
+        operation.enter(connection, BEGUN, detail).await?;
         notify(connection, &change(id, plan)).await?;
         transaction::commit(connection).await?;
         Ok(tenant)
@@ -249,20 +252,21 @@ impl Import<'_> {
     async fn fill<R: AsyncRead + Unpin + Send>(
         &self,
         connection: &mut PgConnection,
+        guard: &mut PgConnection,
         tenant: &Tenant,
-        operation: Operation,
+        operation: &Operation,
         archive: R,
         progress: &mut impl FnMut(MoveEvent),
     ) -> Result<Tenant, Error> {
         let schema = &self.verified.schema;
-        self.make(connection, tenant, When::Before).await?;
+        self.make(connection, When::Before).await?;
         progress(MoveEvent::Schema {
             objects: schema.objects.len(),
         });
         let reader = Reader::new(BufReader::with_capacity(1 << 16, archive));
         let mut load = Load::new(reader, self.verified);
         for tables in schema.tables.chunks(BATCH) {
-            transaction::send(connection, self.begin(tenant)).await?;
+            transaction::send(connection, self.begin()).await?;
             for table in tables {
                 let rows = load
                     .table(connection, self.plan.schema.quoted().as_str(), table)
@@ -275,11 +279,13 @@ impl Import<'_> {
             }
             transaction::commit(connection).await?;
         }
-        self.restore_sequences(connection, tenant).await?;
-        self.make(connection, tenant, When::After).await?;
-        self.refresh(connection, tenant).await?;
+        self.restore_sequences(connection).await?;
+        self.make(connection, When::After).await?;
+        self.refresh(connection).await?;
         progress(MoveEvent::Completed);
-        self.prove(connection, tenant, operation).await?;
+        self.prove(connection, tenant).await?;
+        // The tables are done: what resources do may take long.
+        still(guard).await?;
         let head = self.applied.last().map_or(0, |last| last.version());
         let tenant = tenant.clone().with_migration(head);
         for resource in &self.fleet.resources {
@@ -309,25 +315,20 @@ impl Import<'_> {
     }
 
     /// What begins every transaction in the new schema.
-    fn begin(&self, tenant: &Tenant) -> String {
+    fn begin(&self) -> String {
         format!(
             "{}; {PLAIN}; {}",
-            transaction::begin(&Locks::of_tenant(tenant.id())),
+            transaction::begin(&Locks::none()),
             picture::scope(&self.plan.schema)
         )
     }
 
     /// Makes the objects of the schema, so many in each transaction.
-    async fn make(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-        when: When,
-    ) -> Result<(), Error> {
+    async fn make(&self, connection: &mut PgConnection, when: When) -> Result<(), Error> {
         let objects = self.verified.schema.objects.iter();
         let objects: Vec<&Shape> = objects.filter(|object| object.when == when).collect();
         for batch in objects.chunks(AT_ONCE) {
-            let mut sql = self.begin(tenant);
+            let mut sql = self.begin();
             for object in batch {
                 sql.push_str(";\n");
                 sql.push_str(&object.sql);
@@ -341,13 +342,9 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn restore_sequences(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-    ) -> Result<(), Error> {
+    async fn restore_sequences(&self, connection: &mut PgConnection) -> Result<(), Error> {
         for batch in self.verified.sequences.chunks(BATCH) {
-            let mut sql = self.begin(tenant);
+            let mut sql = self.begin();
             for sequence in batch {
                 sql.push_str("; ");
                 sql.push_str(&sequence.restore());
@@ -358,9 +355,9 @@ impl Import<'_> {
         Ok(())
     }
 
-    async fn refresh(&self, connection: &mut PgConnection, tenant: &Tenant) -> Result<(), Error> {
+    async fn refresh(&self, connection: &mut PgConnection) -> Result<(), Error> {
         for view in &self.verified.schema.filled {
-            let sql = format!("{}; REFRESH MATERIALIZED VIEW {view}", self.begin(tenant));
+            let sql = format!("{}; REFRESH MATERIALIZED VIEW {view}", self.begin());
             transaction::send(connection, sql).await?;
             transaction::commit(connection).await?;
         }
@@ -368,14 +365,8 @@ impl Import<'_> {
     }
 
     /// Proves that the schema is the archive's, and enters its migrations.
-    async fn prove(
-        &self,
-        connection: &mut PgConnection,
-        tenant: &Tenant,
-        operation: Operation,
-    ) -> Result<(), Error> {
-        let begin = transaction::begin(&Locks::of_tenant(tenant.id()));
-        transaction::send(connection, begin).await?;
+    async fn prove(&self, connection: &mut PgConnection, tenant: &Tenant) -> Result<(), Error> {
+        transaction::send(connection, transaction::begin(&Locks::none())).await?;
         let made = Picture::read(connection, &self.plan.schema).await?;
         let differences = structure::schema(&made).differences(&self.verified.schema);
         if !differences.is_empty() && !sabotaged!("moves.structure-unproved") {
@@ -390,10 +381,15 @@ impl Import<'_> {
             ));
         }
         self.fleet
-            .mark_applied(connection, tenant.id(), self.applied, operation)
+            .mark_applied(connection, tenant.id(), self.applied, Kind::Import)
             .await?;
         transaction::commit(connection).await
     }
+}
+
+/// Lets migrations have the tenant, and keeps everybody else from it.
+async fn still(guard: &mut PgConnection) -> Result<(), Error> {
+    transaction::send(guard, "ROLLBACK TO still".to_owned()).await
 }
 
 async fn rewind<R: AsyncSeek + Unpin>(archive: &mut R) -> Result<(), Error> {

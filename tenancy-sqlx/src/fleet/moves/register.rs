@@ -1,54 +1,17 @@
 //! What the framework's tables say of a tenant that was not created.
 
-use serde_json::Value;
+use serde_json::json;
 use sqlx::postgres::PgConnection;
 use tenancy_core::{Status, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::Fleet;
+use super::super::journal::{DONE, Kind, Operation};
 use super::super::life::tell;
 use super::super::transaction::{self, Locks};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::Migration;
-
-/// One operation on a tenant, as the journal knows it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Operation {
-    pub(super) id: Uuid,
-    pub(super) kind: &'static str,
-}
-
-impl Operation {
-    pub(super) fn begin(kind: &'static str) -> Self {
-        Self {
-            id: Uuid::now_v7(),
-            kind,
-        }
-    }
-
-    /// Writes a step into the journal, in the open transaction.
-    pub(super) async fn note(
-        self,
-        connection: &mut PgConnection,
-        tenant: TenantId,
-        step: &str,
-        detail: Value,
-    ) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO tenancy.journal (operation, tenant_id, kind, step, detail)
-             VALUES ($1, $2, $3, $4, $5::text::jsonb)",
-        )
-        .bind(self.id)
-        .bind(tenant.as_uuid())
-        .bind(self.kind)
-        .bind(step)
-        .bind(detail.to_string())
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-}
 
 impl Fleet {
     /// Enters migrations whose effects a tenant's tables have already, as a run of their own.
@@ -57,16 +20,17 @@ impl Fleet {
         connection: &mut PgConnection,
         tenant: TenantId,
         migrations: &[&Migration],
-        operation: Operation,
+        kind: Kind,
     ) -> Result<(), Error> {
+        let run = Uuid::now_v7();
         sqlx::query(
             "INSERT INTO tenancy.migration_runs
                  (id, program, kind, started_at, finished_at, applied)
              VALUES ($1, $2, $3, pg_catalog.now(), pg_catalog.clock_timestamp(), $4)",
         )
-        .bind(operation.id)
+        .bind(run)
         .bind(self.program())
-        .bind(operation.kind)
+        .bind(kind.as_str())
         .bind(i64::try_from(migrations.len()).unwrap_or(i64::MAX))
         .execute(&mut *connection)
         .await?;
@@ -81,7 +45,7 @@ impl Fleet {
                              pg_catalog.unnest($5::bytea[])) AS applied (version, name, checksum)",
         )
         .bind(tenant.as_uuid())
-        .bind(operation.id)
+        .bind(run)
         .bind(versions)
         .bind(names)
         .bind(checksums)
@@ -95,7 +59,7 @@ impl Fleet {
 pub(super) async fn activate(
     connection: &mut PgConnection,
     tenant: Tenant,
-    operation: Operation,
+    operation: &Operation,
 ) -> Result<Tenant, Error> {
     transaction::send(
         connection,
@@ -116,14 +80,7 @@ pub(super) async fn activate(
             "it was changed meanwhile: look at it and try again",
         )
     })?;
-    operation
-        .note(
-            connection,
-            tenant.id(),
-            "active",
-            Value::Object([].into_iter().collect()),
-        )
-        .await?;
+    operation.enter(connection, DONE, json!({})).await?;
     tell(connection, &tenant, &[], &[]).await?;
     transaction::commit(connection).await?;
     let created_at = tenant.created_at();
