@@ -22,7 +22,6 @@ mod append;
 mod behind;
 mod clone;
 mod doctor;
-mod doctor;
 mod drift;
 mod export;
 mod import;
