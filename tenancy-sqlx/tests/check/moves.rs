@@ -52,7 +52,9 @@ async fn a_tenant_goes_into_a_file_and_comes_back_by_commands() {
     assert_eq!(tenancy(&fleet, &dump).await.unwrap(), Exit::Done);
     assert!(std::fs::read_to_string(&sql).unwrap().contains("COPY"));
     // Nothing half is left beside them.
-    assert!(tenancy(&fleet, &["export", "nobody", "x"]).await.is_err());
+    let nobody = folder.path().join("nobody.tar");
+    let nobody = ["export", "nobody", nobody.to_str().unwrap()];
+    assert!(tenancy(&fleet, &nobody).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 

@@ -157,8 +157,7 @@ fn forged(archive: &[u8], from: &str, to: &str) -> Vec<u8> {
         let digits = Sha256::digest(bytes);
         digits
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     };
     let size_at = |bytes: &[u8], at: usize| {
         let digits = std::str::from_utf8(&bytes[at + 124..at + 135]).unwrap();
