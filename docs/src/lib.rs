@@ -22,5 +22,6 @@ page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
 page!(lifecycle, "book/guide/lifecycle.md");
 page!(doctor, "book/reference/doctor.md");
+page!(moving, "book/guide/moving.md");
 page!(testing, "book/guide/testing.md");
 page!(poolers, "book/guide/poolers.md");

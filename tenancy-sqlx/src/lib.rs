@@ -61,9 +61,11 @@ pub use error::{Error, ErrorKind};
 #[cfg(feature = "axum")]
 pub use extract::{NoTenant, NoTransaction, TransactionLayer, TransactionService, Tx};
 pub use fleet::{
-    CloneData, CloneEvent, DomainRecord, DomainRole, DriftReport, ExpiredPurge, Fault, Fleet,
-    Isolation, JournalEntry, NewTenant, PlannedTable, ProvisionEvent, PurgePlan, Rename, Repair,
-    RepairOutcome, RepairReport, Repaired, Residue, TenantDrift, TenantPlan, TenantValidator,
+    Adopted, Adoption, AdoptionPlan, ArchiveInfo, CloneData, CloneEvent, DomainRecord, DomainRole,
+    DriftReport, ExpiredPurge, ExportFormat, ExportSummary, Fault, Fleet, Isolation, JournalEntry,
+    Kept, MoveEvent, NewTenant, PlannedTable, ProvisionEvent, PurgePlan, Rename, Repair,
+    RepairOutcome, RepairReport, Repaired, Residue, TableRows, TenantDrift, TenantPlan,
+    TenantValidator,
 };
 pub use migrate::{
     FleetPlan, FleetStatus, Lint, LintCode, LintSeverity, LintSide, MigrateEvent, Migration,

@@ -2,6 +2,8 @@
 
 use tenancy_core::{SchemaName, sabotaged};
 
+use crate::migrate::ledger::literal;
+
 /// Scopes the open transaction to `schema`: unqualified names resolve there, then among the
 /// extensions, and never among temporary tables first.
 pub(crate) fn set_local(schema: &SchemaName) -> String {
@@ -12,6 +14,15 @@ pub(crate) fn set_local(schema: &SchemaName) -> String {
     let set = sabotaged!("transaction.session-path", set.replace("LOCAL", ""), set);
     let set = sabotaged!("transaction.public-on-path", set + ", public", set);
     sabotaged!("transaction.temp-first", set.replace(", pg_temp", ""), set)
+}
+
+/// Scopes the transaction of a dump, which is restored where there is no framework: extensions may
+/// be in the schema that every database has.
+pub(crate) fn set_local_elsewhere(schema: &SchemaName) -> String {
+    format!(
+        "SET LOCAL search_path TO {}, extensions, public, pg_temp",
+        schema.quoted()
+    )
 }
 
 /// Scopes the open transaction to a schema of the framework's own choosing.
@@ -63,14 +74,16 @@ pub(crate) fn empty_login_path(role: &str, database: &str) -> String {
     format!("ALTER ROLE {role} IN DATABASE {database} SET search_path = ''")
 }
 
-/// Asks for the statements that bind the routines of the schema `to`, which was called `from`, to
-/// its present name. The names need no escaping, for they are what [`SchemaName`] allows.
-pub(crate) fn rebind_routines(from: &SchemaName, to: &SchemaName) -> String {
+/// Asks for the statements that bind the routines of the schema `to`, which was called `from` or
+/// had them from there, to its present name.
+pub(crate) fn rebind_routines(from: &str, to: &SchemaName) -> String {
+    let bare = format!("pg_catalog.quote_ident({})", literal(from));
+    let quoted_from = literal(&format!("\"{}\"", from.replace('"', "\"\"")));
     format!(
         "SELECT pg_catalog.format('ALTER ROUTINE %s SET search_path TO %s', \
              p.oid::pg_catalog.regprocedure, \
              (SELECT pg_catalog.string_agg(CASE WHEN pg_catalog.btrim(name) \
-                  IN ('{from}', '\"{from}\"') THEN '{quoted}' ELSE pg_catalog.btrim(name) END, \
+                  IN ({bare}, {quoted_from}) THEN '{quoted}' ELSE pg_catalog.btrim(name) END, \
                   ', ' ORDER BY place) \
               FROM pg_catalog.string_to_table(pg_catalog.split_part(setting, '=', 2), ',') \
                   WITH ORDINALITY AS names (name, place))) \

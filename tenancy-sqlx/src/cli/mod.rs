@@ -35,6 +35,7 @@ mod domain;
 mod drift;
 mod lifecycle;
 mod migrate;
+mod moves;
 mod new_migration;
 mod psql;
 mod purge;

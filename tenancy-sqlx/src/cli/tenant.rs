@@ -1,10 +1,12 @@
-//! The `tenant` commands; those of a longer life are in `lifecycle` and `purge`.
+//! The `tenant` commands; those of a longer life are in `lifecycle`, `purge` and `moves`.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use super::{lifecycle, psql, purge};
+use super::{lifecycle, moves, psql, purge};
 use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
@@ -79,6 +81,21 @@ pub enum TenantCommand {
         #[arg(long)]
         schema: Option<SchemaName>,
     },
+    /// Write one tenant into one file, as it is in one moment.
+    #[command(after_help = moves::EXPORT_EXAMPLES)]
+    Export(moves::Export),
+    /// Make a tenant of an archive: all of it or nothing.
+    #[command(visible_alias = "restore", after_help = moves::IMPORT_EXAMPLES)]
+    Import(moves::Import),
+    /// Say what is in an archive, and that every byte of it is right.
+    #[command(after_help = "Example:\n  tenant inspect acme.tar --json")]
+    Inspect {
+        /// The archive.
+        file: PathBuf,
+    },
+    /// Make a tenant of a schema that is there already; no row is copied.
+    #[command(after_help = moves::ADOPT_EXAMPLES)]
+    Adopt(moves::Adopt),
     /// List what was done to a tenant, step by step; a purged one by its slug or id.
     #[command(after_help = "Example:\n  tenant history acme --json")]
     History(lifecycle::Which),
@@ -172,6 +189,10 @@ impl TenantCommand {
                     format!("tenant {slug} is called {new} now, in schema {schema}")
                 }))
             }
+            Self::Export(words) => words.run(fleet, output).await,
+            Self::Import(words) => words.run(fleet, output).await,
+            Self::Inspect { file } => moves::inspect(&file, output).await,
+            Self::Adopt(words) => words.run(fleet, output).await,
             Self::History(which) => lifecycle::history(&which, fleet, output).await,
             Self::Psql { slug, arguments } => {
                 let tenant = existing(fleet, &slug).await?;

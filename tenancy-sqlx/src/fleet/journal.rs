@@ -40,6 +40,7 @@ pub(crate) const UNDONE: &str = "undone";
 pub(crate) enum Kind {
     Create,
     Clone,
+    Export,
     Import,
     Adopt,
     Suspend,
@@ -53,9 +54,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Create,
         Self::Clone,
+        Self::Export,
         Self::Import,
         Self::Adopt,
         Self::Suspend,
@@ -73,6 +75,7 @@ impl Kind {
         match self {
             Self::Create => "create",
             Self::Clone => "clone",
+            Self::Export => "export",
             Self::Import => "import",
             Self::Adopt => "adopt",
             Self::Suspend => "suspend",

@@ -34,6 +34,8 @@ mod clone;
 mod drift;
 mod migrate;
 
+mod moves;
+
 pub(crate) mod grants;
 pub(crate) mod transaction;
 
@@ -56,6 +58,10 @@ pub use drift::{DriftReport, TenantDrift};
 pub use expired::ExpiredPurge;
 pub use isolation::Isolation;
 pub use journal::JournalEntry;
+pub use moves::{
+    Adopted, Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary, Kept, MoveEvent,
+    TableRows,
+};
 pub use new_tenant::{NewTenant, ProvisionEvent, TenantPlan};
 pub use purge_plan::{PlannedTable, PurgePlan};
 pub use rename::Rename;

@@ -46,6 +46,15 @@ pub(super) async fn refuse_taken(
     connection: &mut PgConnection,
     wanted: Wanted<'_>,
 ) -> Result<(), Error> {
+    refuse_taken_but(connection, wanted, None).await
+}
+
+/// The same, for who brings a schema of PostgreSQL's along that is no tenant's yet.
+pub(super) async fn refuse_taken_but(
+    connection: &mut PgConnection,
+    wanted: Wanted<'_>,
+    brought: Option<&str>,
+) -> Result<(), Error> {
     let row = sqlx::query(
         "SELECT
             EXISTS (SELECT FROM tenancy.tenants WHERE slug = $1 AND status <> 'purged'
@@ -54,6 +63,7 @@ pub(super) async fn refuse_taken(
                 AND id IS DISTINCT FROM $4) AS schema,
             EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $2)
                 AND NOT EXISTS (SELECT FROM tenancy.tenants WHERE id = $4 AND schema_name = $2)
+                AND $2 IS DISTINCT FROM $5
                 AS namespace,
             (SELECT domain FROM tenancy.domains WHERE domain = ANY ($3) ORDER BY domain LIMIT 1)
                 AS domain,
@@ -74,6 +84,7 @@ pub(super) async fn refuse_taken(
             .collect::<Vec<_>>(),
     )
     .bind(wanted.by.as_ref().map(TenantId::as_uuid))
+    .bind(brought)
     .fetch_one(connection)
     .await
     .map_err(ledger::explain)?;

@@ -69,6 +69,21 @@ impl NewTenant {
         self
     }
 
+    /// Gives it this schema unless another was asked for.
+    pub(super) fn schema_or(mut self, schema: SchemaName) -> Self {
+        self.schema.get_or_insert(schema);
+        self
+    }
+
+    /// Gives it this name and description unless others were asked for.
+    pub(super) fn described_or(mut self, name: &str, description: &str) -> Self {
+        self.name.get_or_insert_with(|| name.to_owned());
+        if self.description.is_empty() {
+            description.clone_into(&mut self.description);
+        }
+        self
+    }
+
     /// Gives it a name for people; the slug otherwise.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

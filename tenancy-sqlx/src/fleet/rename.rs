@@ -189,10 +189,12 @@ async fn rename_schema(
 ) -> Result<(), Error> {
     let rename = format!("ALTER SCHEMA {} RENAME TO {}", from.quoted(), to.quoted());
     transaction::send(connection, rename).await?;
-    let bound: Vec<String> =
-        sqlx::query_scalar(AssertSqlSafe(search_path::rebind_routines(from, to)))
-            .fetch_all(&mut *connection)
-            .await?;
+    let bound: Vec<String> = sqlx::query_scalar(AssertSqlSafe(search_path::rebind_routines(
+        from.as_str(),
+        to,
+    )))
+    .fetch_all(&mut *connection)
+    .await?;
     if bound.is_empty() {
         return Ok(());
     }

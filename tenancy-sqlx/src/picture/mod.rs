@@ -102,6 +102,13 @@ impl Picture {
             .filter(|object| object.phase >= Phase::AFTER_ROWS)
     }
 
+    /// What comes with another object.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Object> {
+        self.objects
+            .iter()
+            .filter(|object| object.phase == Phase::Part)
+    }
+
     /// What has a statement of its own.
     fn made(&self) -> impl Iterator<Item = &Object> {
         self.objects

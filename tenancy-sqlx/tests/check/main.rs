@@ -7,5 +7,6 @@
 )]
 
 mod dev_schema;
+mod moves;
 mod statements;
 mod support;
