@@ -20,6 +20,7 @@ page!(resolving, "book/guide/resolving.md");
 page!(tenant_sql, "book/guide/tenant-sql.md");
 page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
+page!(caching, "book/guide/caching.md");
 page!(doctor, "book/reference/doctor.md");
 page!(testing, "book/guide/testing.md");
 page!(poolers, "book/guide/poolers.md");

@@ -263,5 +263,5 @@ impl Drop for Notice<'_> {
 fn jittered(ttl: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or(0);
-    ttl - ttl / 10 * random / 1000
+    ttl.saturating_sub(ttl / 10 * random / 1000)
 }

@@ -155,9 +155,9 @@ pub enum Invalidation {
 }
 
 /// How long a place remembers that it was invalidated: longer than a value may take to load.
-const TOMBSTONE: Duration = Duration::from_secs(180);
+const TOMBSTONE: Duration = Duration::from_mins(3);
 /// A value that took longer to load is not kept.
-const LOAD: Duration = Duration::from_secs(60);
+const LOAD: Duration = Duration::from_mins(1);
 /// Nothing lives longer, so a history that was idle for longer has no entries.
 const LONGEST: Duration = Duration::from_hours(24);
 /// A tenant with more invalidated tags has everything invalidated and starts anew.

@@ -194,7 +194,7 @@ impl TenantCache {
             if !std::mem::replace(&mut missed, true) {
                 counters.misses.add();
             }
-            let mark = began.map(|began| began.mark());
+            let mark = began.map(Began::mark);
             let leader = match self.caches.flights().join(&place, mark) {
                 Role::Leads(leader) => Some(leader),
                 Role::Waits(wait) => match wait.await {
