@@ -8,7 +8,7 @@ use super::flight::Flights;
 use super::owed::Owed;
 use super::{
     Cache, CacheFigures, CacheScope, CacheTag, Fill, Filled, Invalidation, LOAD, LONGEST, Mark,
-    Place, Read, TenantCache,
+    Place, Read, TAGS_EACH, TenantCache,
 };
 use crate::context::TenantContext;
 use crate::error::Error;
@@ -181,7 +181,8 @@ impl Caches {
         value: &[u8],
     ) {
         let counters = &self.shared.counters;
-        if value.len() > self.largest || tags.iter().any(|tag| !tag.fits()) {
+        let too_many = tags.len() > TAGS_EACH || tags.iter().any(|tag| !tag.fits());
+        if value.len() > self.largest || too_many {
             return counters.refused.add();
         }
         // Only so long does a place remember that it was invalidated.

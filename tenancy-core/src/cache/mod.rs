@@ -160,5 +160,7 @@ const TOMBSTONE: Duration = Duration::from_mins(3);
 const LOAD: Duration = Duration::from_mins(1);
 /// Nothing lives longer, so a history that was idle for longer has no entries.
 const LONGEST: Duration = Duration::from_hours(24);
+/// An entry with more tags is not kept.
+const TAGS_EACH: usize = 64;
 /// A tenant with more invalidated tags has everything invalidated and starts anew.
 const TAGS: usize = 10_000;
