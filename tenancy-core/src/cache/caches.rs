@@ -24,8 +24,14 @@ use crate::tenant::Tenant;
 ///
 /// ```
 /// use tenancy_core::cache::Namespace;
-/// use tenancy_core::testing::context;
 /// use tenancy_core::{Caches, MemoryCache};
+/// # use std::sync::Arc;
+/// # use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+/// # fn context(name: &str) -> TenantContext {
+/// #     let (slug, schema) = (Slug::parse(name).unwrap(), SchemaName::parse(name).unwrap());
+/// #     let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
+/// #     TenantContext::new(Arc::new(tenant), "example").unwrap()
+/// # }
 ///
 /// const PRODUCTS: Namespace = Namespace::new("products");
 ///
