@@ -8,7 +8,7 @@ use super::flight::Flights;
 use super::owed::Owed;
 use super::{
     Cache, CacheFigures, CacheScope, CacheTag, Fill, Filled, Invalidation, LOAD, LONGEST, Mark,
-    Place, Read, TenantCache,
+    Place, Read, TAGS_EACH, TenantCache,
 };
 use crate::context::TenantContext;
 use crate::error::Error;
@@ -24,8 +24,14 @@ use crate::tenant::Tenant;
 ///
 /// ```
 /// use tenancy_core::cache::Namespace;
-/// use tenancy_core::testing::context;
 /// use tenancy_core::{Caches, MemoryCache};
+/// # use std::sync::Arc;
+/// # use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+/// # fn context(name: &str) -> TenantContext {
+/// #     let (slug, schema) = (Slug::parse(name).unwrap(), SchemaName::parse(name).unwrap());
+/// #     let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
+/// #     TenantContext::new(Arc::new(tenant), "example").unwrap()
+/// # }
 ///
 /// const PRODUCTS: Namespace = Namespace::new("products");
 ///
@@ -181,7 +187,8 @@ impl Caches {
         value: &[u8],
     ) {
         let counters = &self.shared.counters;
-        if value.len() > self.largest || tags.iter().any(|tag| !tag.fits()) {
+        let too_many = tags.len() > TAGS_EACH || tags.iter().any(|tag| !tag.fits());
+        if value.len() > self.largest || too_many {
             return counters.refused.add();
         }
         // Only so long does a place remember that it was invalidated.
@@ -263,5 +270,5 @@ impl Drop for Notice<'_> {
 fn jittered(ttl: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or(0);
-    ttl - ttl / 10 * random / 1000
+    ttl.saturating_sub(ttl / 10 * random / 1000)
 }

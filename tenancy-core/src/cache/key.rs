@@ -129,9 +129,12 @@ impl CacheScope {
     /// Where `key` is kept; nowhere when it is too long.
     pub(crate) fn place(&self, key: &CacheKey) -> Option<Place> {
         let text = format!("d:{}", text(key.namespace, &key.bytes));
-        Some(Place {
+        let name = self.name(&text)?;
+        // A back end may put two characters before it, and that is a name, too.
+        let fits = name.as_str().len() + 2 <= ScopeKind::Cache.max_len();
+        fits.then(|| Place {
             scope: self.clone(),
-            name: self.name(&text)?,
+            name,
         })
     }
 

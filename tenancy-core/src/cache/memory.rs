@@ -150,7 +150,10 @@ impl Cache for MemoryCache {
     }
 
     async fn invalidate(&self, scope: &CacheScope, what: &Invalidation) -> Result<(), Error> {
-        self.with(scope, None, |shelf, now| shelf.invalidate(what, now));
+        // Who is not known has no history, so no value of before is kept for it.
+        if self.lock().tenants.contains_key(scope) {
+            self.with(scope, None, |shelf, _| shelf.invalidate(what));
+        }
         Ok(())
     }
 

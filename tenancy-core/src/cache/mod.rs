@@ -49,7 +49,7 @@ use crate::error::Error;
 /// back end may forget entries at any time, and a whole history too, as long as the tenant's next
 /// one has another name.
 ///
-/// [`testing::cache_contract`](crate::testing::cache_contract) checks all of this.
+/// `testing::cache_contract` checks all of this.
 #[async_trait]
 pub trait Cache: fmt::Debug + Send + Sync + 'static {
     /// What the back end is called in logs, such as `redis`.
@@ -154,11 +154,11 @@ pub enum Invalidation {
     All,
 }
 
-/// How long a place remembers that it was invalidated: longer than a value may take to load.
-const TOMBSTONE: Duration = Duration::from_secs(180);
 /// A value that took longer to load is not kept.
-const LOAD: Duration = Duration::from_secs(60);
+const LOAD: Duration = Duration::from_mins(1);
 /// Nothing lives longer, so a history that was idle for longer has no entries.
 const LONGEST: Duration = Duration::from_hours(24);
+/// An entry with more tags is not kept.
+const TAGS_EACH: usize = 64;
 /// A tenant with more invalidated tags has everything invalidated and starts anew.
 const TAGS: usize = 10_000;

@@ -1,12 +1,12 @@
 //! What one tenant has in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::{CacheTag, Fill, Filled, Invalidation, Mark, Place, Read, TAGS, TOMBSTONE};
+use super::{CacheTag, Fill, Filled, Invalidation, Mark, Place, Read, TAGS};
 
 /// One tenant's entries, the least recently used first, and its history.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub(super) struct Shelf {
     count: u64,
     all: u64,
     tags: HashMap<CacheTag, u64>,
-    /// Fills from before this one are lost: what went might have told that they are old.
+    /// The last invalidations of single places, and the one before which nobody knows.
+    deleted: VecDeque<(u64, Place)>,
     horizon: u64,
     slots: HashMap<Place, Slot>,
     turns: BTreeMap<u64, Place>,
@@ -26,25 +27,19 @@ pub(super) struct Shelf {
 
 #[derive(Debug)]
 struct Slot {
-    /// The invalidation that left it, or the history's count before the entry was loaded.
-    count: u64,
-    /// Nothing for a tombstone.
-    entry: Option<Kept>,
+    entry: Arc<[u8]>,
+    tags: Box<[CacheTag]>,
     ends: Instant,
     turn: u64,
     bytes: usize,
 }
 
-#[derive(Debug)]
-struct Kept {
-    bytes: Arc<[u8]>,
-    tags: Box<[CacheTag]>,
-}
-
 /// What it takes to find an entry, as an estimate.
 const ENTRY: usize = 256;
 /// What a tenant takes that has no entries.
-pub(super) const EMPTY: usize = 512;
+const EMPTY: usize = 512;
+/// How many deleted places are known; a value is not kept when more were deleted while it loaded.
+const DELETED: usize = 128;
 
 impl Shelf {
     pub(super) fn new() -> Self {
@@ -53,6 +48,7 @@ impl Shelf {
             count: 0,
             all: 0,
             tags: HashMap::new(),
+            deleted: VecDeque::new(),
             horizon: 0,
             slots: HashMap::new(),
             turns: BTreeMap::new(),
@@ -65,7 +61,7 @@ impl Shelf {
         self.bytes
     }
 
-    /// How many entries there are, tombstones among them.
+    /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
@@ -95,10 +91,9 @@ impl Shelf {
             self.turns.insert(turn, place);
         }
         slot.turn = turn;
-        let tags = slot.entry.iter().flat_map(|kept| &kept.tags);
-        let tagged = tags.filter_map(|tag| self.tags.get(tag)).max();
+        let tagged = slot.tags.iter().filter_map(|tag| self.tags.get(tag)).max();
         Read {
-            entry: slot.entry.as_ref().map(|kept| Arc::clone(&kept.bytes)),
+            entry: Some(Arc::clone(&slot.entry)),
             mark,
             floor: self.all.max(tagged.copied().unwrap_or(0)),
         }
@@ -106,42 +101,57 @@ impl Shelf {
 
     pub(super) fn fill(&mut self, place: &Place, fill: Fill<'_>, now: Instant) -> Filled {
         let missed = |last: u64| last > fill.mark.count;
-        let old = self.history != fill.mark.history
+        let tagged = |tag| self.tags.get(tag).is_some_and(|last| missed(*last));
+        let mut deleted = self.deleted.iter();
+        if self.history != fill.mark.history
             || missed(self.all)
             || missed(self.horizon)
-            || fill
-                .tags
-                .iter()
-                .any(|tag| self.tags.get(tag).is_some_and(|last| missed(*last)))
-            || self
-                .slots
-                .get(place)
-                .is_some_and(|slot| now < slot.ends && missed(slot.count));
-        if old {
+            || fill.tags.iter().any(tagged)
+            || deleted.any(|(last, of)| missed(*last) && of == place)
+        {
             return Filled::Lost;
         }
-        let kept = Kept {
-            bytes: fill.entry.into(),
+        self.remove(place);
+        let tags = fill.tags.iter().map(|tag| tag.as_str().len() + 16);
+        let name = place.name().as_str().len();
+        let slot = Slot {
+            entry: fill.entry.into(),
             tags: fill.tags.into(),
+            ends: now + fill.ttl,
+            turn: self.next_turn,
+            bytes: ENTRY + 2 * name + fill.entry.len() + tags.sum::<usize>(),
         };
-        self.put(place, fill.mark.count, Some(kept), now + fill.ttl);
+        self.next_turn += 1;
+        self.bytes += slot.bytes;
+        self.turns.insert(slot.turn, place.clone());
+        self.slots.insert(place.clone(), slot);
         Filled::Stored
     }
 
-    pub(super) fn invalidate(&mut self, what: &Invalidation, now: Instant) {
+    pub(super) fn invalidate(&mut self, what: &Invalidation) {
         self.count += 1;
         match what {
-            Invalidation::Key(place) => self.put(place, self.count, None, now + TOMBSTONE),
+            Invalidation::Key(place) => {
+                self.remove(place);
+                self.bytes += cost(place);
+                self.deleted.push_back((self.count, place.clone()));
+                if self.deleted.len() > DELETED
+                    && let Some((last, oldest)) = self.deleted.pop_front()
+                {
+                    self.bytes -= cost(&oldest);
+                    self.horizon = last;
+                }
+            }
             Invalidation::Tag(tag) if self.tags.len() < TAGS || self.tags.contains_key(tag) => {
-                self.bytes += match self.tags.insert(tag.clone(), self.count) {
-                    None => tag.as_str().len() + 64,
-                    Some(_) => 0,
-                };
+                if self.tags.insert(tag.clone(), self.count).is_none() {
+                    self.bytes += tag.as_str().len() + 64;
+                }
             }
             Invalidation::Tag(_) | Invalidation::All => {
                 // What was invalidated before is, too.
                 self.all = self.count;
                 self.tags.clear();
+                self.deleted.clear();
                 self.slots.clear();
                 self.turns.clear();
                 self.bytes = EMPTY;
@@ -151,52 +161,22 @@ impl Shelf {
 
     /// Drops the entry that was not used for the longest time, but not the one at `except`.
     pub(super) fn drop_one(&mut self, except: Option<&Place>) -> bool {
-        let oldest = self
-            .turns
-            .values()
-            .find(|place| Some(*place) != except)
-            .cloned();
-        let Some(place) = oldest else {
+        let mut oldest = self.turns.values();
+        let oldest = oldest.find(|place| Some(*place) != except).cloned();
+        oldest.is_some_and(|place| self.remove(&place))
+    }
+
+    fn remove(&mut self, place: &Place) -> bool {
+        let Some(slot) = self.slots.remove(place) else {
             return false;
         };
-        self.remove(&place);
-        true
-    }
-
-    fn put(&mut self, place: &Place, count: u64, entry: Option<Kept>, ends: Instant) {
-        self.unlink(place);
-        let name = place.name().as_str().len();
-        let tags = entry
-            .iter()
-            .flat_map(|kept| &kept.tags)
-            .map(|tag| tag.as_str().len() + 16);
-        let value = entry.as_ref().map_or(0, |kept| kept.bytes.len());
-        let bytes = ENTRY + 2 * name + value + tags.sum::<usize>();
-        self.bytes += bytes;
-        let turn = self.next_turn;
-        self.next_turn += 1;
-        self.turns.insert(turn, place.clone());
-        let slot = Slot {
-            count,
-            entry,
-            ends,
-            turn,
-            bytes,
-        };
-        self.slots.insert(place.clone(), slot);
-    }
-
-    /// Takes a slot away, and with it what it knew of invalidations of its place.
-    fn remove(&mut self, place: &Place) {
-        if let Some(slot) = self.unlink(place) {
-            self.horizon = self.horizon.max(slot.count);
-        }
-    }
-
-    fn unlink(&mut self, place: &Place) -> Option<Slot> {
-        let slot = self.slots.remove(place)?;
         self.turns.remove(&slot.turn);
         self.bytes -= slot.bytes;
-        Some(slot)
+        true
     }
+}
+
+/// What a deleted place takes.
+fn cost(place: &Place) -> usize {
+    place.name().as_str().len() + 64
 }

@@ -24,8 +24,14 @@ use super::{CacheKey, CacheScope, CacheTag, Caches, Invalidation, LONGEST, Place
 ///
 /// ```
 /// use tenancy_core::cache::Namespace;
-/// use tenancy_core::testing::context;
 /// use tenancy_core::{Caches, MemoryCache};
+/// # use std::sync::Arc;
+/// # use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantContext, TenantId};
+/// # fn context(name: &str) -> TenantContext {
+/// #     let (slug, schema) = (Slug::parse(name).unwrap(), SchemaName::parse(name).unwrap());
+/// #     let tenant = Tenant::new(TenantId::generate(), slug, schema).with_status(Status::Active);
+/// #     TenantContext::new(Arc::new(tenant), "example").unwrap()
+/// # }
 ///
 /// const PRICES: Namespace = Namespace::new("prices");
 ///
@@ -49,9 +55,11 @@ use super::{CacheKey, CacheScope, CacheTag, Caches, Invalidation, LONGEST, Place
 /// A tenant is no context, for it may not be served:
 ///
 /// ```compile_fail
-/// # let caches = tenancy_core::Caches::new(tenancy_core::MemoryCache::new());
-/// # let context = tenancy_core::testing::context("acme");
-/// let cache = caches.of(context.tenant());
+/// use tenancy_core::{Caches, Tenant, TenantCache};
+///
+/// fn of_anybody(caches: &Caches, tenant: &Tenant) -> TenantCache {
+///     caches.of(tenant)
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct TenantCache {
@@ -194,7 +202,7 @@ impl TenantCache {
             if !std::mem::replace(&mut missed, true) {
                 counters.misses.add();
             }
-            let mark = began.map(|began| began.mark());
+            let mark = began.map(Began::mark);
             let leader = match self.caches.flights().join(&place, mark) {
                 Role::Leads(leader) => Some(leader),
                 Role::Waits(wait) => match wait.await {

@@ -58,7 +58,7 @@ impl Bench<'_> {
         let place = place(&scope("acme"), b"1");
         let read = self.read(&place).await;
         assert_eq!(read.entry, None, "a tenant begins with nothing");
-        for value in [&b"one"[..], b"", b"\0\n,\xff", &[7; 100_000]] {
+        for value in [&b"one"[..], b"", b"\0\n,\xff", &vec![7; 100_000]] {
             let mark = self.read(&place).await.mark;
             let filled = self.fill(&place, mark, &[], value).await;
             assert_eq!(filled, Filled::Stored, "nothing was invalidated");

@@ -47,9 +47,9 @@ impl Cache for Flaky {
     }
 
     async fn invalidate(&self, scope: &CacheScope, what: &Invalidation) -> Result<(), Error> {
+        self.here()?;
         // Elsewhere this takes a moment, too.
         tokio::task::yield_now().await;
-        self.here()?;
         self.told
             .lock()
             .unwrap()
@@ -134,6 +134,30 @@ async fn a_value_that_was_loaded_before_it_is_not_kept() {
     assert_eq!(cache.get_or_load(&key, load).await, Ok(1));
     assert_eq!(desk.got(&acme, "1").await, None);
     assert_eq!(desk.caches.figures().lost_fills, 1);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_load_from_before_it() {
+    let desk = Desk::new();
+    let acme = context("acme");
+    let cache = desk.caches.of(&acme);
+    let key = POSTS.key("1");
+    desk.away(true);
+    for turn in 0..3 {
+        let mut old = Box::pin(cache.get_or_load(&key, std::future::pending::<Result<i32, ()>>));
+        assert!((&mut old).now_or_never().is_none());
+        let mut joined = Box::pin(cache.get_or_load(&key, || async { Ok::<_, ()>(1) }));
+        assert!((&mut joined).now_or_never().is_none(), "one load is enough");
+        match turn {
+            0 => cache.delete(&key).await,
+            1 => cache.invalidate_tag(&POSTS.tag("t")).await,
+            _ => cache.invalidate_all().await,
+        }
+        let new = cache
+            .get_or_load(&key, || async { Ok::<_, ()>(2) })
+            .now_or_never();
+        assert_eq!(new, Some(Ok(2)), "turn {turn}");
+    }
 }
 
 #[tokio::test]

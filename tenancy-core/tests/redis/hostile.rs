@@ -107,7 +107,7 @@ async fn an_entry_from_before_an_invalidation_is_a_miss() {
     let cache = desk.caches.of(&desk.acme);
     let tag = POSTS.tag("news");
     cache
-        .put_tagged(&POSTS.key("1"), &[tag.clone()], "old")
+        .put_tagged(&POSTS.key("1"), std::slice::from_ref(&tag), "old")
         .await;
     let tagged = desk.entry(&desk.acme, "1");
     cache.invalidate_tag(&tag).await;
@@ -217,7 +217,7 @@ async fn a_full_server_still_takes_invalidations() {
     let tag = POSTS.tag("t");
     for key in ["1", "2", "3"] {
         cache
-            .put_tagged(&POSTS.key(key), &[tag.clone()], "old")
+            .put_tagged(&POSTS.key(key), std::slice::from_ref(&tag), "old")
             .await;
     }
     server.do_raw::<String>("CONFIG", &[b"SET", b"maxmemory", b"1"]);

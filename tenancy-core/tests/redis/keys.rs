@@ -17,6 +17,37 @@ async fn redis_keeps_the_contract() {
 }
 
 #[tokio::test]
+async fn a_node_of_a_cluster_keeps_the_contract() {
+    let server = Server::one_node_of_a_cluster();
+    cache_contract(|| Arc::new(server.cache())).await;
+
+    let refused = server
+        .try_raw::<Vec<Option<String>>>("MGET", &[b"a", b"b"])
+        .unwrap_err();
+    assert_eq!(refused.code(), Some("CROSSSLOT"), "it would notice");
+}
+
+#[tokio::test]
+async fn a_purge_takes_the_longest_key_too() {
+    let server = Server::shared();
+    let caches = Caches::new(server.cache()).prefix(server.prefix.clone());
+    let (acme, resource) = (context("acme"), CacheResource::new(caches.clone()));
+    let cache = caches.of(&acme);
+    for length in 900..1024 {
+        let key = POSTS.key(vec![b'x'; length]);
+        cache.put(&key, &1).await;
+        cache.delete(&key).await;
+    }
+    let figures = caches.figures();
+    assert!(figures.refused > 0 && figures.fills > 0, "{figures:?}");
+    assert!(resource.residue(acme.tenant()).await.unwrap().len() > 1);
+    resource.purge(acme.tenant()).await.unwrap();
+    let pattern = format!("{}:*", server.prefix);
+    let left: Vec<String> = server.do_raw("KEYS", &[pattern.as_bytes()]);
+    assert_eq!(left, [""; 0]);
+}
+
+#[tokio::test]
 async fn every_key_of_a_tenant_is_in_one_slot_and_ends() {
     let server = Server::shared();
     let caches = Caches::new(server.cache()).prefix(server.prefix.clone());

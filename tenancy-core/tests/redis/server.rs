@@ -55,6 +55,29 @@ impl Server {
         server
     }
 
+    /// A server that refuses whatever a node of a cluster refuses, and has all slots.
+    pub(crate) fn one_node_of_a_cluster() -> Self {
+        // A node takes no clients at a socket alone, and talks to others at a second port.
+        let free = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = free
+            .each_ref()
+            .map(|port| port.local_addr().unwrap().port().to_string());
+        drop(free);
+        let [port, bus] = ports.each_ref().map(String::as_str);
+        let loopback = ["--bind", "127.0.0.1", "--port", port, "--cluster-port", bus];
+        let server = Self::own(&[&loopback[..], &["--cluster-enabled", "yes"]].concat());
+        server.do_raw::<String>("CLUSTER", &[b"ADDSLOTSRANGE", b"0", b"16383"]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !server
+            .do_raw::<String>("CLUSTER", &[b"INFO"])
+            .contains("cluster_state:ok")
+        {
+            assert!(Instant::now() < deadline, "the node does not serve");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server
+    }
+
     pub(crate) fn cache(&self) -> RedisCache {
         RedisCache::new(&self.url).unwrap()
     }
@@ -121,7 +144,11 @@ impl Server {
         assert!(sent.success());
     }
 
-    fn try_raw<T: FromRedisValue>(&self, command: &str, arguments: &[&[u8]]) -> RedisResult<T> {
+    pub(crate) fn try_raw<T: FromRedisValue>(
+        &self,
+        command: &str,
+        arguments: &[&[u8]],
+    ) -> RedisResult<T> {
         let client = redis::Client::open(&*self.url)?;
         let mut connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
         redis::cmd(command).arg(arguments).query(&mut connection)

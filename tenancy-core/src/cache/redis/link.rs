@@ -157,7 +157,7 @@ impl State {
             .min(LAST_RETRY);
         let random = u32::try_from(RandomState::new().hash_one(0) % 1000).unwrap_or(0);
         self.failures += 1;
-        self.retry_at = Some(Instant::now() + full - full / 2 * random / 1000);
+        self.retry_at = Some(Instant::now() + full.saturating_sub(full / 2 * random / 1000));
     }
 }
 

@@ -16,7 +16,6 @@ pub use self::layered::LayeredCache;
 use self::link::{Link, Timeouts};
 use super::{
     Cache, CacheScope, CacheTag, Fill, Filled, Invalidation, LONGEST, Mark, Place, Read, TAGS,
-    TOMBSTONE,
 };
 use crate::error::{Error, ErrorKind};
 use crate::scope::{Prefix, ScopeKind, ScopedName};
@@ -28,8 +27,8 @@ use crate::scope::{Prefix, ScopeKind, ScopedName};
 /// connection is tried in the background, at most every two seconds. A clone is another handle to
 /// the same connection.
 ///
-/// All keys of a tenant have its id as hash tag, so they are in one slot of a cluster; a client for
-/// Redis Cluster is not wired yet.
+/// All keys of a tenant have its id as hash tag, so they are in one slot of a cluster; a client that
+/// finds the nodes of Redis Cluster is not wired yet.
 ///
 /// Use it within a tokio runtime.
 ///
@@ -52,6 +51,9 @@ pub struct RedisCache {
     timeouts: Timeouts,
     link: Arc<Link>,
 }
+
+/// How long a place remembers that it was invalidated: longer than a value may take to load.
+const TOMBSTONE: Duration = Duration::from_mins(3);
 
 const READ: &str = concat!(include_str!("common.lua"), include_str!("read.lua"));
 const FILL: &str = concat!(include_str!("common.lua"), include_str!("fill.lua"));
