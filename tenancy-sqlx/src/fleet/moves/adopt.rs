@@ -162,7 +162,7 @@ impl Fleet {
             transaction::send(connection, sql).await?;
         }
         let applied = self.applied(adoption)?;
-        self.mark_applied(connection, id, &applied, Kind::Adopt)
+        self.enter_migrations(connection, id, &applied, Kind::Adopt)
             .await?;
         let detail = json!({ "from": adoption.from, "plan": found.plan });
         operation.enter(connection, BEGUN, detail).await?;

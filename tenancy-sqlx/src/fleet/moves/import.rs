@@ -381,7 +381,7 @@ impl Import<'_> {
             ));
         }
         self.fleet
-            .mark_applied(connection, tenant.id(), self.applied, Kind::Import)
+            .enter_migrations(connection, tenant.id(), self.applied, Kind::Import)
             .await?;
         transaction::commit(connection).await
     }

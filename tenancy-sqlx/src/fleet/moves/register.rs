@@ -15,7 +15,7 @@ use crate::migrate::Migration;
 
 impl Fleet {
     /// Enters migrations whose effects a tenant's tables have already, as a run of their own.
-    pub(super) async fn mark_applied(
+    pub(super) async fn enter_migrations(
         &self,
         connection: &mut PgConnection,
         tenant: TenantId,
