@@ -26,7 +26,10 @@ struct Desk {
 impl Desk {
     /// Two tenants with an entry `1` and an entry `2` each.
     async fn new() -> Self {
-        let server = Server::shared();
+        Self::at(Server::shared()).await
+    }
+
+    async fn at(server: Server) -> Self {
         let caches = Caches::new(server.cache()).prefix(server.prefix.clone());
         let desk = Self {
             server,
@@ -194,7 +197,7 @@ async fn a_broken_history_is_begun_anew() {
 
 #[tokio::test]
 async fn a_server_that_forgets_its_scripts_or_a_history_serves_nothing_old() {
-    let desk = Desk::new().await;
+    let desk = Desk::at(Server::own(&[])).await;
     desk.server.do_raw::<String>("SCRIPT", &[b"FLUSH"]);
     assert!(desk.got().await.is_some());
     let history = raw_key(&desk.server, &desk.acme, "h");
