@@ -187,7 +187,12 @@ impl Fleet {
         let mut statements = Vec::new();
         if adoption.from == PUBLIC {
             statements.push(format!("CREATE SCHEMA {schema}"));
-            statements.extend(found.moving.iter().map(|object| object.to_schema(&schema)));
+            statements.extend(
+                found
+                    .moving
+                    .iter()
+                    .map(|object| object.to_schema(&plan.schema)),
+            );
         } else if adoption.from != plan.schema.as_str() {
             let from = grants::role(&adoption.from);
             statements.push(format!("ALTER SCHEMA {from} RENAME TO {schema}"));

@@ -1,6 +1,7 @@
 //! What is in a schema that is to become a tenant's, as the catalog knows it.
 
 use sqlx::postgres::PgConnection;
+use tenancy_core::SchemaName;
 
 use crate::error::{Error, ErrorKind};
 
@@ -26,9 +27,10 @@ impl Object {
         format!("{} {}", self.kind.to_lowercase(), self.identity)
     }
 
-    /// The statement that moves it; `schema` comes quoted.
-    pub(super) fn to_schema(&self, schema: &str) -> String {
-        format!("ALTER {} {} SET SCHEMA {schema}", self.kind, self.identity)
+    /// The statement that moves it.
+    pub(super) fn to_schema(&self, schema: &SchemaName) -> String {
+        let (kind, identity) = (&self.kind, &self.identity);
+        format!("ALTER {kind} {identity} SET SCHEMA {}", schema.quoted())
     }
 
     fn to_owner(&self, owner: &str) -> String {
@@ -37,11 +39,11 @@ impl Object {
     }
 }
 
-/// Everything in `schema` that an owner can be asked about; what belongs to a table, such as its
+/// Everything in the schema `from`, of whatever name, that an owner can be asked about; what belongs to a table, such as its
 /// indexes and the sequences of its columns, comes with the table.
-pub(super) async fn of(connection: &mut PgConnection, schema: &str) -> Result<Vec<Object>, Error> {
+pub(super) async fn of(connection: &mut PgConnection, from: &str) -> Result<Vec<Object>, Error> {
     Ok(sqlx::query_as(OBJECTS)
-        .bind(schema)
+        .bind(from)
         .fetch_all(connection)
         .await?)
 }
@@ -78,25 +80,25 @@ pub(super) async fn refuse_foreign(
     ))
 }
 
-/// The extensions whose objects are in `schema`.
+/// The extensions whose objects are in the schema `from`.
 pub(super) async fn extensions(
     connection: &mut PgConnection,
-    schema: &str,
+    from: &str,
 ) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar(
         "SELECT pg_catalog.quote_ident(extname) FROM pg_catalog.pg_extension e
          JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
          WHERE nspname = $1 ORDER BY extname",
     )
-    .bind(schema)
+    .bind(from)
     .fetch_all(connection)
     .await?)
 }
 
-/// The routines of `schema` whose text names it: they go on looking there when they are elsewhere.
+/// The routines of the schema `from` whose text names it: they go on looking there when they are elsewhere.
 pub(super) async fn mentions(
     connection: &mut PgConnection,
-    schema: &str,
+    from: &str,
 ) -> Result<Vec<String>, Error> {
     let routines: Vec<String> = sqlx::query_scalar(
         "SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
@@ -109,13 +111,13 @@ pub(super) async fn mentions(
                   AND d.deptype = 'e')
          ORDER BY 1",
     )
-    .bind(schema)
+    .bind(from)
     .fetch_all(connection)
     .await?;
     Ok(routines
         .into_iter()
         .map(|routine| {
-            format!("function {routine} names schema {schema} in its body: write the bare name")
+            format!("function {routine} names schema {from} in its body: write the bare name")
         })
         .collect())
 }

@@ -96,11 +96,11 @@ impl Fleet {
         let schema = tenant.schema_name();
         // No migration changes a table while its rows are read.
         transaction::send(guard, transaction::begin(&Locks::of_tenant(tenant.id()))).await?;
-        let stamp = structure::stamp(guard, schema.as_str()).await?;
+        let stamp = structure::stamp(guard, schema).await?;
         let mut reader = self.open().await?;
         let seen = self.read(&mut reader, tenant, into, format, progress).await;
         let (summary, sink) = transaction::finish(reader, seen).await?;
-        let now = structure::stamp(guard, schema.as_str()).await?;
+        let now = structure::stamp(guard, schema).await?;
         if now != stamp && !sabotaged!("moves.changed-unnoticed") {
             return Err(Error::new(
                 ErrorKind::Conflict,
@@ -129,7 +129,7 @@ impl Fleet {
         let picture = Picture::read(reader, name).await?;
         picture.require_whole()?;
         let schema = structure::schema(&picture);
-        let needs = structure::needs(reader, name.as_str()).await?;
+        let needs = structure::needs(reader, name).await?;
         let now = OffsetDateTime::now_utc();
         progress(MoveEvent::Schema {
             objects: schema.objects.len(),
@@ -258,7 +258,7 @@ async fn copy<W: AsyncWrite + Unpin>(
         Sink::Archive(writer) => writer.table(&table.name),
         Sink::Sql(dump) => dump.table(table).await?,
     }
-    let statement = table.copy(&name.quoted(), "TO STDOUT");
+    let statement = table.copy(name, "TO STDOUT");
     let mut pieces = connection.copy_out_raw(&statement).await?;
     while let Some(piece) = pieces.try_next().await? {
         match sink {

@@ -269,7 +269,7 @@ impl Import<'_> {
             transaction::send(connection, self.begin()).await?;
             for table in tables {
                 let rows = load
-                    .table(connection, self.plan.schema.quoted().as_str(), table)
+                    .table(connection, &self.plan.schema, table)
                     .await
                     .map_err(|error| error.while_doing(format!("table {}", table.name)))?;
                 progress(MoveEvent::Table {

@@ -1,7 +1,7 @@
 //! The second reading of an archive: its rows into tables, its entries to resources.
 
 use sqlx::postgres::PgConnection;
-use tenancy_core::sabotaged;
+use tenancy_core::{SchemaName, sabotaged};
 use tokio::io::AsyncRead;
 
 use super::archive::{Reader, Sequence, Stored, Table, Verified};
@@ -31,7 +31,7 @@ impl<'a, R: AsyncRead + Unpin> Load<'a, R> {
     pub(super) async fn table(
         &mut self,
         connection: &mut PgConnection,
-        schema: &str,
+        schema: &SchemaName,
         table: &Table,
     ) -> Result<u64, Error> {
         let tables = &self.verified.manifest.tables;

@@ -4,6 +4,8 @@
 use sqlx::postgres::PgConnection;
 
 use super::archive::{Schema, Shape, Table, When};
+use tenancy_core::SchemaName;
+
 use crate::error::Error;
 use crate::picture::{Object, Picture};
 
@@ -77,10 +79,11 @@ impl Schema {
 }
 
 impl Table {
-    /// The statement that copies it, `TO STDOUT` or `FROM STDIN`; `schema` comes quoted.
-    pub(super) fn copy(&self, schema: &str, direction: &str) -> String {
+    /// The statement that copies it, `TO STDOUT` or `FROM STDIN`.
+    pub(super) fn copy(&self, schema: &SchemaName, direction: &str) -> String {
         format!(
-            "COPY {schema}.{} {direction} WITH (FORMAT text)",
+            "COPY {}.{} {direction} WITH (FORMAT text)",
+            schema.quoted(),
             self.with_columns()
         )
     }
@@ -97,7 +100,10 @@ impl Table {
 
 /// A number for everything about `schema` that would make a copy of its rows wrong if it changed
 /// meanwhile: a table that is rewritten or emptied looks empty to older snapshots.
-pub(super) async fn stamp(connection: &mut PgConnection, schema: &str) -> Result<String, Error> {
+pub(super) async fn stamp(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<String, Error> {
     Ok(sqlx::query_scalar(
         "SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ',
              c.oid, c.xmin, c.relfilenode, columns), ',' ORDER BY c.oid)), '')
@@ -107,7 +113,7 @@ pub(super) async fn stamp(connection: &mut PgConnection, schema: &str) -> Result
                   FROM pg_catalog.pg_attribute a WHERE attrelid = c.oid) AS a (columns)
          WHERE nspname = $1",
     )
-    .bind(schema)
+    .bind(schema.as_str())
     .fetch_one(connection)
     .await?)
 }
@@ -121,9 +127,12 @@ pub(super) struct Needs {
 }
 
 /// Asks what the objects of `schema` need elsewhere.
-pub(super) async fn needs(connection: &mut PgConnection, schema: &str) -> Result<Needs, Error> {
+pub(super) async fn needs(
+    connection: &mut PgConnection,
+    schema: &SchemaName,
+) -> Result<Needs, Error> {
     let rows: Vec<(Option<String>, String)> = sqlx::query_as(NEEDS)
-        .bind(schema)
+        .bind(schema.as_str())
         .fetch_all(connection)
         .await?;
     let mut needs = Needs::default();
