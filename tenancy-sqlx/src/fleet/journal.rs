@@ -122,7 +122,7 @@ impl Operation {
             self.tenant,
             self.kind.as_str(),
             literal(step),
-            literal(&detail.to_string())
+            literal(&without_nul(&detail.to_string()))
         )
     }
 
@@ -236,9 +236,30 @@ fn entry(row: &PgRow) -> Result<JournalEntry, Error> {
 
 /// A string constant whatever the session takes a backslash for.
 pub(super) fn literal(text: &str) -> String {
-    // PostgreSQL has no place for NUL, also in JSON.
-    let text = text.replace("\\u0000", "").replace('\0', "");
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+    // PostgreSQL has no place for NUL.
+    let text = text.replace('\0', "").replace('\\', "\\\\");
+    format!("E'{}'", text.replace('\'', "''"))
+}
+
+/// The same JSON without the character NUL, which it spells `\u0000`; a backslash that is spelled
+/// before such letters is not one.
+fn without_nul(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        text.push_str(before);
+        if let Some(after) = escape.strip_prefix("\\u0000") {
+            rest = after;
+            continue;
+        }
+        let length = escape.chars().take(2).map(char::len_utf8).sum();
+        let (escape, after) = escape.split_at(length);
+        text.push_str(escape);
+        rest = after;
+    }
+    text.push_str(rest);
+    text
 }
 
 #[cfg(test)]
@@ -263,8 +284,23 @@ mod tests {
         };
         let sql = operation.sql(BEGUN, json!({ "slug": "'; --\0" }));
         assert!(
-            sql.contains(r#"E'{"program":"it''s \\\\\\\\","slug":"''; --"}'"#),
+            sql.contains(r#"E'{"program":"it''s \\\\","slug":"''; --"}'"#),
             "{sql}"
         );
+    }
+
+    #[test]
+    fn only_nul_is_taken_out_of_a_detail() {
+        for (text, kept) in [
+            ("a\0b", "ab"),
+            ("\\u0000", "\\u0000"),
+            ("\\\0", "\\"),
+            ("\"\n\u{1}ü", "\"\n\u{1}ü"),
+            ("\\", "\\"),
+        ] {
+            let json = serde_json::to_string(text).unwrap();
+            let back: String = serde_json::from_str(&without_nul(&json)).unwrap();
+            assert_eq!(back, kept);
+        }
     }
 }
