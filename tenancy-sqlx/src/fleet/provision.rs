@@ -229,7 +229,7 @@ impl Fleet {
         notify(connection, &change(tenant.id(), plan)).await?;
         if status == Status::Active {
             let done = operation.sql(DONE, json!({}));
-            transaction::send(connection, format!("{done}; COMMIT")).await?;
+            transaction::send(connection, transaction::commit_after(&done)).await?;
         } else {
             transaction::commit(connection).await?;
         }

@@ -203,7 +203,26 @@ pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(
 }
 
 pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), Error> {
-    send(connection, "COMMIT".into()).await
+    send(connection, ending().to_owned()).await
+}
+
+/// The message that commits after `last`.
+pub(crate) fn commit_after(last: &str) -> String {
+    format!("{last}; {}", ending())
+}
+
+/// Ends a transaction of the owner's.
+///
+/// Whoever has news to tell takes a lock in the middle of committing that all such transactions of
+/// the whole server share. Each holds it for an instant, but there may be many, and the brief
+/// patience with tables would waste work that is complete. There is a limit all the same, because
+/// constraints that are deferred wait for rows here, too.
+fn ending() -> &'static str {
+    sabotaged!(
+        "fleet.commit-impatient",
+        "COMMIT",
+        "SET LOCAL lock_timeout = '60s'; COMMIT"
+    )
 }
 
 pub(crate) async fn rollback(connection: &mut PgConnection) -> Result<(), Error> {

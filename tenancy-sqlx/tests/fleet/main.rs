@@ -20,6 +20,7 @@ mod support;
 mod adopt;
 mod append;
 mod clone;
+mod commit;
 mod doctor;
 mod drift;
 mod behind;
