@@ -235,7 +235,7 @@ fn entry(row: &PgRow) -> Result<JournalEntry, Error> {
 }
 
 /// A string constant whatever the session takes a backslash for.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     // PostgreSQL has no place for NUL, also in JSON.
     let text = text.replace("\\u0000", "").replace('\0', "");
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))

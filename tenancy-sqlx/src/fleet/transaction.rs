@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
@@ -200,6 +201,18 @@ pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Sends framework SQL and gives all rows of all its statements, as texts.
+pub(crate) async fn rows(
+    connection: &mut PgConnection,
+    sql: String,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_many(connection)
+        .try_filter_map(async |step| Ok(step.right()))
+        .try_collect()
+        .await
 }
 
 pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), Error> {

@@ -26,6 +26,7 @@ mod drift;
 mod behind;
 mod export;
 mod import;
+mod kept;
 mod large;
 mod life_crash;
 mod lifecycle;
