@@ -118,6 +118,15 @@ impl<'r> Cleaning<'r> {
     ///
     /// Says what is not as it was when the session was opened; the connection must be closed.
     pub(crate) fn is_as_new(&self, rows: &[PgRow]) -> Result<(), sqlx::Error> {
+        self.judge(rows, search_path::is_empty)
+    }
+
+    /// The same of a session whose login may have any path of its own.
+    pub(crate) fn is_in_order(&self, rows: &[PgRow]) -> Result<(), sqlx::Error> {
+        self.judge(rows, |_| true)
+    }
+
+    fn judge(&self, rows: &[PgRow], is_path: fn(&str) -> bool) -> Result<(), sqlx::Error> {
         if sabotaged!("connection.cleaning-unchecked") {
             return Ok(());
         }
@@ -130,7 +139,7 @@ impl<'r> Cleaning<'r> {
             .collect::<Result<_, _>>()?;
         match answers.as_slice() {
             [path, answered, flags @ ..]
-                if search_path::is_empty(path)
+                if is_path(path)
                     && (*answered == self.number.to_string()
                         || sabotaged!("connection.stray-answer"))
                     && flags.len() == 3 + usize::from(self.reset.is_shared())

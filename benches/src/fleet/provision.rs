@@ -1,6 +1,6 @@
 //! Making tenants, one after the other and several at a time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
@@ -44,7 +44,8 @@ pub async fn provision(
     tenants: usize,
 ) -> Result<Value, Failure> {
     ground.fill(tenants - ALL).await?;
-    let fleet = ground.fleet().await?;
+    // As a program would that makes tenants while somebody waits.
+    let fleet = ground.fleet().await?.keep_connections(Duration::from_secs(10));
     let mut connection = ground.connect().await?;
     let login = ground.app().get_username().to_owned();
     let owner = ground.owner();

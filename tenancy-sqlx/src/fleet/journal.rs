@@ -235,7 +235,7 @@ fn entry(row: &PgRow) -> Result<JournalEntry, Error> {
 }
 
 /// A string constant whatever the session takes a backslash for.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     // PostgreSQL has no place for NUL.
     let text = text.replace('\0', "").replace('\\', "\\\\");
     format!("E'{}'", text.replace('\'', "''"))

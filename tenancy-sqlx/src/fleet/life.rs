@@ -87,7 +87,7 @@ impl Life {
         .await?;
         let updated_at = updated_at.ok_or_else(|| changed(tenant))?;
         tell(connection, tenant, &[], &[]).await?;
-        transaction::send(connection, format!("{statement}; COMMIT")).await?;
+        transaction::send(connection, transaction::commit_after(&statement)).await?;
         let created_at = tenant.created_at();
         let tenant = tenant.clone().with_status(next);
         self.tenant = tenant.with_times(created_at, updated_at);

@@ -7,6 +7,8 @@ mod validator;
 mod isolation;
 mod role;
 
+mod kept;
+
 mod domains;
 mod prepare;
 mod provision;
@@ -82,8 +84,9 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
 
 /// All tenants of one database, through the login that owns their schemas.
 ///
-/// Every operation has a connection of its own, which ends with it: dropping the future of one
-/// leaves no lock and no open transaction behind. The connection must be a direct one, not
+/// Every operation has a connection of its own, which ends with it unless the fleet is to [keep
+/// some](Fleet::keep_connections): dropping the future of one leaves no lock and no open
+/// transaction behind. The connection must be a direct one, not
 /// through a pooler. Cloning copies pointers.
 #[derive(Clone)]
 pub struct Fleet {
@@ -96,6 +99,7 @@ pub struct Fleet {
     validators: Vec<Arc<dyn TenantValidator>>,
     reservation: Duration,
     isolation: Isolation,
+    kept: Option<Arc<kept::Kept>>,
 }
 
 impl Fleet {
@@ -127,6 +131,7 @@ impl Fleet {
             validators: Vec::new(),
             reservation: names::RESERVATION,
             isolation: Isolation::default(),
+            kept: None,
         };
         let mut connection = fleet.open().await?;
         pooler::refuse(&mut connection, &fleet.owner).await?;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
+use super::journal::literal;
+use super::transaction::{self, Locks};
 use super::Fleet;
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger;
@@ -55,39 +57,58 @@ pub(super) async fn refuse_taken_but(
     wanted: Wanted<'_>,
     brought: Option<&str>,
 ) -> Result<(), Error> {
-    let row = sqlx::query(
+    let rows = transaction::rows(connection, question(wanted, brought));
+    judge(rows.await.map_err(ledger::explain)?.last(), wanted)
+}
+
+/// The message that begins a transaction with the locks of `wanted` and asks for what is taken.
+pub(super) async fn reserve_wanted(
+    connection: &mut PgConnection,
+    wanted: Wanted<'_>,
+) -> Result<(), Error> {
+    let locks = Locks::of_names(wanted.slug, wanted.schema, wanted.domains);
+    let message = format!("{}; {}", transaction::begin(&locks), question(wanted, None));
+    let rows = transaction::rows(connection, message);
+    judge(rows.await.map_err(ledger::explain)?.last(), wanted)
+}
+
+/// Asks for one row, which [`judge`] understands.
+fn question(wanted: Wanted<'_>, brought: Option<&str>) -> String {
+    let text = |text: &str| format!("{}::pg_catalog.text", literal(text));
+    let (slug, schema) = (text(wanted.slug.as_str()), text(wanted.schema.as_str()));
+    let domains: Vec<_> = wanted.domains.iter().map(|name| text(name.as_str())).collect();
+    let domains = format!("ARRAY[{}]::pg_catalog.text[]", domains.join(", "));
+    let by = match wanted.by {
+        Some(id) => format!("'{id}'::pg_catalog.uuid"),
+        None => "NULL::pg_catalog.uuid".to_owned(),
+    };
+    let brought = brought.map_or_else(|| "NULL::pg_catalog.text".to_owned(), text);
+    format!(
         "SELECT
-            EXISTS (SELECT FROM tenancy.tenants WHERE slug = $1 AND status <> 'purged'
-                AND id IS DISTINCT FROM $4) AS slug,
-            EXISTS (SELECT FROM tenancy.tenants WHERE schema_name = $2 AND status <> 'purged'
-                AND id IS DISTINCT FROM $4) AS schema,
-            EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $2)
-                AND NOT EXISTS (SELECT FROM tenancy.tenants WHERE id = $4 AND schema_name = $2)
-                AND $2 IS DISTINCT FROM $5
+            EXISTS (SELECT FROM tenancy.tenants WHERE slug = {slug} AND status <> 'purged'
+                AND id IS DISTINCT FROM {by}) AS slug,
+            EXISTS (SELECT FROM tenancy.tenants WHERE schema_name = {schema} AND status <> 'purged'
+                AND id IS DISTINCT FROM {by}) AS schema,
+            EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema})
+                AND NOT EXISTS (SELECT FROM tenancy.tenants WHERE id = {by} AND schema_name = {schema})
+                AND {schema} IS DISTINCT FROM {brought}
                 AS namespace,
-            (SELECT domain FROM tenancy.domains WHERE domain = ANY ($3) ORDER BY domain LIMIT 1)
+            (SELECT domain FROM tenancy.domains WHERE domain = ANY ({domains}) ORDER BY domain LIMIT 1)
                 AS domain,
             (SELECT kind || ' ' || name FROM tenancy.reserved_names
              WHERE until > pg_catalog.clock_timestamp()
-               AND ($4 IS NULL OR tenant_id IS DISTINCT FROM $4)
-               AND ((kind = 'slug' AND name = $1) OR (kind = 'schema' AND name = $2)
-                    OR (kind = 'domain' AND name = ANY ($3)))
-             ORDER BY kind, name LIMIT 1) AS reserved",
+               AND ({by} IS NULL OR tenant_id IS DISTINCT FROM {by})
+               AND ((kind = 'slug' AND name = {slug}) OR (kind = 'schema' AND name = {schema})
+                    OR (kind = 'domain' AND name = ANY ({domains})))
+             ORDER BY kind, name LIMIT 1) AS reserved"
     )
-    .bind(wanted.slug.as_str())
-    .bind(wanted.schema.as_str())
-    .bind(
-        wanted
-            .domains
-            .iter()
-            .map(Domain::as_str)
-            .collect::<Vec<_>>(),
-    )
-    .bind(wanted.by.as_ref().map(TenantId::as_uuid))
-    .bind(brought)
-    .fetch_one(connection)
-    .await
-    .map_err(ledger::explain)?;
+}
+
+/// Refuses what the server says is taken.
+fn judge(row: Option<&PgRow>, wanted: Wanted<'_>) -> Result<(), Error> {
+    let row = row.ok_or_else(|| {
+        Error::new(ErrorKind::Internal, "the server did not say which names are taken")
+    })?;
     let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
     if row.try_get("slug")? {
         return conflict(format!("slug {} is taken: choose another", wanted.slug));

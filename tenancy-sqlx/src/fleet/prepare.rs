@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::journal::literal;
 use super::role::Roles;
 use super::transaction::{self, Locks};
 use super::{FRAMEWORK, Fleet, grants};
@@ -215,27 +216,34 @@ impl Fleet {
         started_at: OffsetDateTime,
         counts: [usize; 3],
     ) -> Result<(), Error> {
+        let sql = self.entered(kind, run, started_at, counts);
+        transaction::send(connection, sql).await
+    }
+
+    /// The statement that does so; it may stand in any script.
+    pub(super) fn entered(
+        &self,
+        kind: RunKind,
+        run: Uuid,
+        started_at: OffsetDateTime,
+        counts: [usize; 3],
+    ) -> String {
         let [applied, failed, blocked] = counts.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        sqlx::query(
+        let microseconds = started_at.unix_timestamp_nanos() / 1000;
+        format!(
             "INSERT INTO tenancy.migration_runs
                  (id, program, kind, started_at, finished_at, applied, failed, blocked)
-             VALUES ($1, $2, $7, $3, pg_catalog.clock_timestamp(),
+             VALUES ('{run}', {program}, '{kind}',
+                     'epoch'::pg_catalog.timestamptz
+                         + '{microseconds} microseconds'::pg_catalog.interval,
+                     pg_catalog.clock_timestamp(),
                      -- Who failed half way, outside a transaction, has applied something too.
-                     GREATEST($4, (SELECT pg_catalog.count(*) FROM tenancy.migrations
-                                   WHERE run_id = $1)), $5, $6)
+                     GREATEST({applied}, (SELECT pg_catalog.count(*) FROM tenancy.migrations
+                                          WHERE run_id = '{run}')), {failed}, {blocked})
              ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at,
                  applied = excluded.applied, failed = excluded.failed, blocked = excluded.blocked",
+            program = literal(self.program()),
         )
-        .bind(run)
-        .bind(self.program())
-        .bind(started_at)
-        .bind(applied)
-        .bind(failed)
-        .bind(blocked)
-        .bind(kind.as_str())
-        .execute(connection)
-        .await?;
-        Ok(())
     }
 }
 

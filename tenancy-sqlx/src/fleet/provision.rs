@@ -1,15 +1,17 @@
 //! Creates a tenant: all of it or nothing.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 use sqlx::Row;
-use sqlx::postgres::{PgConnection, PgRow};
-use tenancy_core::{Status, Tenant, TenantId};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgRow};
+use tenancy_core::{Domain, Status, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::journal::{self, BEGUN, DONE, Kind, Operation, UNDOING};
+use super::journal::{self, BEGUN, DONE, Kind, Operation, UNDOING, literal};
 use super::life::release;
-use super::names::refuse_taken;
+use super::names::reserve_wanted;
 use super::new_tenant::TenantPlan;
 use super::role::Roles;
 use super::transaction::{self, Locks};
@@ -19,7 +21,7 @@ use crate::migrate::RunKind;
 use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{Scope, Target};
 use crate::migrate::script::{Script, apply};
-use crate::store::{TenantChange, notify};
+use crate::store::{TenantChange, telling};
 
 impl Fleet {
     /// Creates a tenant: its record and domains, its schema with every table, the application's
@@ -56,12 +58,12 @@ impl Fleet {
             let valid = validator.validate(&plan).await;
             valid.map_err(|error| creating(&plan, error))?;
         }
-        let mut connection = self.open().await?;
+        let mut lent = self.lend().await?;
         let tenant = self
-            .create_on(&mut connection, &plan, &mut progress)
+            .create_on(&mut lent.connection, &plan, &mut progress)
             .await
             .map_err(|error| creating(&plan, error));
-        transaction::finish(connection, tenant).await
+        self.give_back(lent, tenant).await
     }
 
     async fn create_on(
@@ -98,19 +100,22 @@ impl Fleet {
         } else {
             // Nobody changes a tenant whose resources are still being made, and whoever finds it
             // without this lock knows that its creator died.
-            let mut guard = self.open().await?;
-            transaction::send(&mut guard, transaction::begin(&Locks::of_life(id))).await?;
+            let mut guard = self.lend().await?;
+            let begin = transaction::begin(&Locks::of_life(id));
+            transaction::send(&mut guard.connection, begin).await?;
             Some(guard)
         };
         let operation = self.operation(id, Kind::Create);
         let rows = self.create_rows(connection, &operation, plan, role, progress);
         let mut tenant = rows.await?;
         progress(ProvisionEvent::Committed);
-        if let Some(guard) = guard {
+        if let Some(mut guard) = guard {
             let ready = self
                 .complete(connection, tenant, &operation, progress)
                 .await;
-            release(guard).await;
+            // When it cannot be told that it is over, the end of the connection tells it.
+            let let_go = transaction::rollback(&mut guard.connection).await;
+            let _ = self.give_back(guard, let_go).await;
             tenant = ready?;
         }
         progress(ProvisionEvent::Active);
@@ -178,12 +183,7 @@ impl Fleet {
         role: Option<String>,
         progress: &mut impl FnMut(ProvisionEvent),
     ) -> Result<Tenant, Error> {
-        transaction::send(
-            connection,
-            transaction::begin(&Locks::of_names(&plan.slug, &plan.schema, &plan.domains)),
-        )
-        .await?;
-        refuse_taken(connection, plan.wanted()).await?;
+        reserve_wanted(connection, plan.wanted()).await?;
         progress(ProvisionEvent::Reserved);
 
         let status = if self.resources.is_empty() {
@@ -191,9 +191,9 @@ impl Fleet {
         } else {
             Status::Provisioning
         };
-        let tenant = insert(connection, operation.tenant(), plan, status).await?;
+        let id = operation.tenant();
         let scope = Scope::Tenant(Target {
-            id: tenant.id(),
+            id,
             slug: plan.slug.clone(),
             schema: plan.schema.clone(),
             status,
@@ -205,7 +205,8 @@ impl Fleet {
             "slug": plan.slug, "schema": plan.schema, "domains": plan.domains,
         });
         let mut preamble = format!(
-            "{}; CREATE SCHEMA {}",
+            "{}; {}; CREATE SCHEMA {}",
+            rows(id, plan, status),
             operation.sql(BEGUN, names),
             plan.schema.quoted()
         );
@@ -217,22 +218,22 @@ impl Fleet {
             preamble.push_str("; ");
             preamble.push_str(&role);
         }
-        apply(connection, &Script::new(preamble, &scope, &pending, run))
-            .await
-            .map_err(Failure::into_error)?;
+        let mut script = Script::new(preamble, &scope, &pending, run);
+        let counts = [pending.len(), 0, 0];
+        script.push(&self.entered(RunKind::Create, run, started_at, counts));
+        script.push("; ");
+        script.push(&telling(&change(id, plan)));
+        if status == Status::Active {
+            script.push("; ");
+            script.push(&operation.sql(DONE, json!({})));
+        }
+        let answers = apply(connection, &script).await;
+        let answers = answers.map_err(|failure| unmade(failure, plan))?;
+        let tenant = made(&answers, id, plan, status)?;
         progress(ProvisionEvent::Migrated {
             versions: self.migrations.tenant.versions(),
         });
-        let counts = [pending.len(), 0, 0];
-        self.enter(connection, RunKind::Create, run, started_at, counts)
-            .await?;
-        notify(connection, &change(tenant.id(), plan)).await?;
-        if status == Status::Active {
-            let done = operation.sql(DONE, json!({}));
-            transaction::send(connection, format!("{done}; COMMIT")).await?;
-        } else {
-            transaction::commit(connection).await?;
-        }
+        transaction::commit(connection).await?;
         Ok(tenant.with_migration(self.migrations.tenant.head().unwrap_or(0)))
     }
 }
@@ -271,38 +272,69 @@ pub(super) async fn insert(
     plan: &TenantPlan,
     status: Status,
 ) -> Result<Tenant, Error> {
-    let row: PgRow = sqlx::query(
-        "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status)
-         VALUES ($1, $2, $3, $4, $5, $6) RETURNING created_at, updated_at",
-    )
-    .bind(id.as_uuid())
-    .bind(plan.slug.as_str())
-    .bind(plan.schema.as_str())
-    .bind(&plan.name)
-    .bind(&plan.description)
-    .bind(status.as_str())
-    .fetch_one(&mut *connection)
-    .await?;
-    let primary = plan.domains.first();
-    for domain in &plan.domains {
-        sqlx::query(
-            "INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary)
-             VALUES ($1, $2, $3, $4)",
-        )
-        .bind(Uuid::now_v7())
-        .bind(id.as_uuid())
-        .bind(domain.as_str())
-        .bind(Some(domain) == primary)
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| domains::taken(error, domain))?;
+    let answers = transaction::rows(connection, rows(id, plan, status)).await;
+    made(&answers.map_err(|error| refused(error, plan))?, id, plan, status)
+}
+
+/// The statements that enter a tenant and its domains; [`made`] understands what they answer.
+fn rows(id: TenantId, plan: &TenantPlan, status: Status) -> String {
+    let mut sql = format!(
+        "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status) \
+         VALUES ('{id}', {}, {}, {}, {}, '{}') RETURNING created_at, updated_at",
+        literal(plan.slug.as_str()),
+        literal(plan.schema.as_str()),
+        literal(&plan.name),
+        literal(&plan.description),
+        status.as_str()
+    );
+    for (index, domain) in plan.domains.iter().enumerate() {
+        let _ = write!(
+            sql,
+            "; INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary) \
+             VALUES ('{}', '{id}', {}, {})",
+            Uuid::now_v7(),
+            literal(domain.as_str()),
+            index == 0
+        );
     }
+    sql
+}
+
+/// The tenant that was entered.
+fn made(
+    answers: &[PgRow],
+    id: TenantId,
+    plan: &TenantPlan,
+    status: Status,
+) -> Result<Tenant, Error> {
+    let row = answers.first().ok_or(sqlx::Error::RowNotFound)?;
     Ok(Tenant::new(id, plan.slug.clone(), plan.schema.clone())
         .with_name(&plan.name)
         .with_description(&plan.description)
         .with_status(status)
-        .with_primary_domain(primary.cloned())
+        .with_primary_domain(plan.domains.first().cloned())
         .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
+}
+
+/// Says why there is no tenant: by a migration, or by what it would be.
+fn unmade(failure: Failure, plan: &TenantPlan) -> Error {
+    match failure.of_framework() {
+        Ok(error) => refused(error, plan),
+        Err(failure) => failure.into_error(),
+    }
+}
+
+/// Names the domain when another tenant was first.
+fn refused(error: sqlx::Error, plan: &TenantPlan) -> Error {
+    let postgres = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    let detail = postgres.and_then(PgDatabaseError::detail).unwrap_or_default();
+    let named = |domain: &&Domain| detail.contains(&format!("({domain})"));
+    match plan.domains.iter().find(named).or(plan.domains.first()) {
+        Some(domain) => domains::taken(error, domain),
+        None => Error::from(error),
+    }
 }
 
 fn creating(plan: &TenantPlan, error: Error) -> Error {

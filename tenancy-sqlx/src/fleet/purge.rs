@@ -116,7 +116,7 @@ impl Fleet {
             let store = "postgres".to_owned();
             return Err(self::left(&Residue { store, left }));
         }
-        transaction::send(connection, format!("{done}; COMMIT")).await?;
+        transaction::send(connection, transaction::commit_after(&done)).await?;
         Ok(tenant
             .clone()
             .with_status(Status::Purged)

@@ -155,7 +155,7 @@ impl Fleet {
         reserve(connection, before.id(), freed, self.reservation).await?;
         self.rename_resources(before, &after).await?;
         let done = life.entry(DONE, json!({}));
-        transaction::send(&mut life.connection, format!("{done}; COMMIT")).await?;
+        transaction::send(&mut life.connection, transaction::commit_after(&done)).await?;
         Ok(after)
     }
 

@@ -268,7 +268,7 @@ impl Fleet {
         let counts = [pending.len(), 0, 0];
         self.enter(connection, RunKind::Create, run, started_at, counts)
             .await?;
-        transaction::send(connection, format!("{done}; COMMIT")).await?;
+        transaction::send(connection, transaction::commit_after(&done)).await?;
         match Roles::of(self, connection).await? {
             Some(roles) => roles.repair_all(connection).await,
             None => Ok(()),

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
@@ -202,8 +203,39 @@ pub(crate) async fn send(connection: &mut PgConnection, sql: String) -> Result<(
     Ok(())
 }
 
+/// Sends framework SQL and gives all rows of all its statements, as texts.
+pub(crate) async fn rows(
+    connection: &mut PgConnection,
+    sql: String,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_many(connection)
+        .try_filter_map(async |step| Ok(step.right()))
+        .try_collect()
+        .await
+}
+
 pub(crate) async fn commit(connection: &mut PgConnection) -> Result<(), Error> {
-    send(connection, "COMMIT".into()).await
+    send(connection, ending().to_owned()).await
+}
+
+/// The message that commits after `last`.
+pub(crate) fn commit_after(last: &str) -> String {
+    format!("{last}; {}", ending())
+}
+
+/// Ends a transaction of the owner's.
+///
+/// Whoever has news to tell takes a lock in the middle of committing that all such transactions of
+/// the whole server share. Each holds it for an instant, but there may be many, and the brief
+/// patience with tables would waste work that is complete. There is a limit all the same, because
+/// constraints that are deferred wait for rows here, too.
+fn ending() -> &'static str {
+    sabotaged!(
+        "fleet.commit-impatient",
+        "COMMIT",
+        "SET LOCAL lock_timeout = '60s'; COMMIT"
+    )
 }
 
 pub(crate) async fn rollback(connection: &mut PgConnection) -> Result<(), Error> {

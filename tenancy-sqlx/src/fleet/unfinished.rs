@@ -76,7 +76,7 @@ impl Fleet {
         .await?;
         role::remove(connection, id).await?;
         let undone = operation.sql(UNDONE, json!({}));
-        transaction::send(connection, format!("{undone}; COMMIT")).await
+        transaction::send(connection, transaction::commit_after(&undone)).await
     }
 }
 
@@ -96,7 +96,7 @@ async fn activate(
     .await?;
     tell(connection, &tenant, &[], &[]).await?;
     let done = operation.sql(DONE, json!({}));
-    transaction::send(connection, format!("{done}; COMMIT")).await?;
+    transaction::send(connection, transaction::commit_after(&done)).await?;
     let created_at = tenant.created_at();
     Ok(tenant
         .with_status(Status::Active)

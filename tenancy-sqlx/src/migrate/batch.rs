@@ -101,8 +101,7 @@ impl<'a> Plan<'a> {
         message.push_str(&ledger::entries("tenant", &ids, &self.migrations, run));
         message.push_str("; ");
         message.push_str(&notify_of_each(targets.iter().map(|target| target.id)));
-        message.push_str("; COMMIT");
-        message
+        transaction::commit_after(&message)
     }
 
     /// Begins, and gives the tenants whose locks are ours and who are where they were.

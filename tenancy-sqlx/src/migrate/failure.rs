@@ -109,6 +109,16 @@ impl Failure {
         }
     }
 
+    /// What the server said about a statement that is no migration's.
+    pub(crate) fn of_framework(self) -> Result<sqlx::Error, Self> {
+        match self.cause {
+            Cause::Server(error) if self.file.is_none() && error.as_database_error().is_some() => {
+                Ok(error)
+            }
+            cause => Err(Self { cause, ..self }),
+        }
+    }
+
     /// The failure as an error that names the file and the place.
     pub(crate) fn into_error(self) -> Error {
         let message = self.report().to_string();

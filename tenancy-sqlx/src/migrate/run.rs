@@ -150,7 +150,7 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         let entries = ledger::entries(scope.name(), &[scope.tenant()], &[done], self.run);
         let epilogue = self.epilogue(scope);
-        transaction::send(connection, format!("{entries}; {epilogue}; COMMIT"))
+        transaction::send(connection, transaction::commit_after(&format!("{entries}; {epilogue}")))
             .await
             .map_err(Failure::of)
     }

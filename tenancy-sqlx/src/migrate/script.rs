@@ -2,7 +2,7 @@
 //! fails.
 
 use futures_util::TryStreamExt;
-use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition, PgRow};
 use sqlx::{AssertSqlSafe, Either, Row};
 use uuid::Uuid;
 
@@ -17,7 +17,12 @@ use crate::search_path;
 pub(crate) struct Script<'a> {
     text: String,
     parts: Vec<Part<'a>>,
+    /// Whether statements of the framework's own come first.
+    has_preamble: bool,
 }
+
+/// What comes between the preamble and the migrations.
+const PREAMBLE_DONE: &str = ";\nSELECT true AS tenancy_begun;\n";
 
 #[derive(Debug)]
 struct Part<'a> {
@@ -36,13 +41,15 @@ impl<'a> Script<'a> {
         pending: &[&'a Migration],
         run: Uuid,
     ) -> Self {
+        let has_preamble = !preamble.is_empty();
         let mut text = preamble;
-        if !text.is_empty() {
-            text.push_str(";\n");
+        if has_preamble {
+            text.push_str(PREAMBLE_DONE);
         }
         let mut script = Self {
             text,
             parts: Vec::with_capacity(pending.len()),
+            has_preamble,
         };
         script.add(scope, pending, |migration| {
             ledger::entry(scope, migration, run)
@@ -55,6 +62,7 @@ impl<'a> Script<'a> {
         let mut script = Self {
             text: String::new(),
             parts: Vec::with_capacity(steps.len()),
+            has_preamble: false,
         };
         script.add(scope, steps, |step| ledger::trace(step.version()));
         script
@@ -95,13 +103,14 @@ impl<'a> Script<'a> {
         self.text.push_str(statement);
     }
 
-    /// Names the migration that `error` belongs to, after `done` were finished.
-    fn blame(&self, error: sqlx::Error, done: usize) -> Failure {
+    /// Names the migration that `error` belongs to, after `done` were finished; `None` are before
+    /// the preamble is.
+    fn blame(&self, error: sqlx::Error, done: Option<usize>) -> Failure {
         let offset = position(&error);
         // A syntax error anywhere stops the message before its first statement.
         let part = match offset {
             Some(offset) => self.parts.iter().rev().find(|part| part.start <= offset),
-            None => self.parts.get(done),
+            None => done.and_then(|done| self.parts.get(done)),
         };
         let position = part.zip(offset).and_then(|(part, offset)| {
             let before = offset - part.start;
@@ -112,20 +121,28 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Sends `script` inside the open transaction and verifies where each migration left the path.
+/// Sends `script` inside the open transaction and verifies where each migration left the path;
+/// gives the rows of the preamble.
 pub(crate) async fn apply(
     connection: &mut PgConnection,
     script: &Script<'_>,
-) -> Result<(), Failure> {
+) -> Result<Vec<PgRow>, Failure> {
     let mut steps = sqlx::raw_sql(AssertSqlSafe(script.text.clone())).fetch_many(connection);
+    let mut preamble = Vec::new();
+    let mut is_begun = !script.has_preamble;
     let mut done = 0;
     loop {
         let row = match steps.try_next().await {
             Ok(None) => break,
             Ok(Some(Either::Left(_))) => continue,
             Ok(Some(Either::Right(row))) => row,
-            Err(error) => return Err(script.blame(error, done)),
+            Err(error) => return Err(script.blame(error, is_begun.then_some(done))),
         };
+        if !is_begun {
+            is_begun = row.try_get::<bool, _>("tenancy_begun").is_ok();
+            preamble.push(row);
+            continue;
+        }
         let Ok(version) = row.try_get::<i64, _>("tenancy_version") else {
             continue;
         };
@@ -149,7 +166,7 @@ pub(crate) async fn apply(
         done += 1;
     }
     if done == script.parts.len() {
-        return Ok(());
+        return Ok(preamble);
     }
     Err(Failure::other("the server ended the script early"))
 }

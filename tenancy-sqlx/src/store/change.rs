@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 use tenancy_core::{Domain, Slug, TenantId};
 
 use crate::error::Error;
+use crate::fleet::{journal::literal, transaction};
 
 /// The channel of the news.
 pub(super) const CHANNEL: &str = "tenancy";
@@ -66,17 +67,19 @@ pub(crate) fn notify_of_each(ids: impl IntoIterator<Item = TenantId>) -> String 
     )
 }
 
-/// Tells `change` to every program that listens, once the open transaction is committed.
+/// The statement that tells `change` to every program that listens, once the open transaction is
+/// committed.
+pub(crate) fn telling(change: &TenantChange) -> String {
+    let payload = literal(&change.payload());
+    format!("SELECT pg_catalog.pg_notify('{CHANNEL}', {payload})")
+}
+
+/// Tells `change` in the open transaction.
 pub(crate) async fn notify(
     connection: &mut PgConnection,
     change: &TenantChange,
 ) -> Result<(), Error> {
-    sqlx::query("SELECT pg_catalog.pg_notify($1, $2)")
-        .bind(CHANNEL)
-        .bind(change.payload())
-        .execute(connection)
-        .await?;
-    Ok(())
+    transaction::send(connection, telling(change)).await
 }
 
 #[cfg(test)]

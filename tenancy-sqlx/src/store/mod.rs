@@ -17,7 +17,7 @@ use crate::query::{Prepared, single};
 use crate::source::Source;
 
 pub use change::TenantChange;
-pub(crate) use change::{notify, notify_of, notify_of_each};
+pub(crate) use change::{notify, notify_of, notify_of_each, telling};
 pub use listener::TenantChanges;
 
 /// Selects tenants with their primary domains; a condition on `t` follows.
