@@ -71,6 +71,8 @@ impl From<Uuid> for Undo {
 pub struct UndoPlan {
     /// The run.
     pub run: RunRecord,
+    /// The versions of the framework's own tables, newest first; they stay.
+    pub framework: Vec<i64>,
     /// The versions of the shared part, newest first.
     pub shared: Vec<i64>,
     /// Every tenant that has something of it, by slug.

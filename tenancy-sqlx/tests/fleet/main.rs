@@ -19,10 +19,10 @@ mod support;
 
 mod adopt;
 mod append;
+mod behind;
 mod clone;
 mod doctor;
 mod drift;
-mod behind;
 mod export;
 mod import;
 mod large;

@@ -61,6 +61,7 @@ impl Fleet {
         let refusals = self.refusals(undo, &run, &shares);
         let mut plan = UndoPlan {
             run,
+            framework: Vec::new(),
             shared: Vec::new(),
             tenants: Vec::new(),
             refusals: refusals.into_iter().map(|(_, reason)| reason).collect(),
@@ -74,7 +75,8 @@ impl Fleet {
                     versions,
                     later: share.later,
                 }),
-                _ => plan.shared.extend(versions),
+                Scope::Shared => plan.shared.extend(versions),
+                Scope::Framework => plan.framework.extend(versions),
             }
         }
         Ok(plan)
