@@ -12,11 +12,16 @@ use super::migration::Migration;
 use super::report::Position;
 use crate::search_path;
 
+const WRITTEN: &str =
+    "the ledger was written by a migration: leave tenancy.migrations to the runner";
+
 /// Pending migrations and their ledger entries as one message.
 #[derive(Debug)]
 pub(crate) struct Script<'a> {
     text: String,
     parts: Vec<Part<'a>>,
+    /// How many entries the ledger must have in the end.
+    entries: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -43,6 +48,7 @@ impl<'a> Script<'a> {
         let mut script = Self {
             text,
             parts: Vec::with_capacity(pending.len()),
+            entries: None,
         };
         script.add(scope, pending, |migration| {
             ledger::entry(scope, migration, run)
@@ -55,6 +61,7 @@ impl<'a> Script<'a> {
         let mut script = Self {
             text: String::new(),
             parts: Vec::with_capacity(steps.len()),
+            entries: None,
         };
         script.add(scope, steps, |step| ledger::trace(step.version()));
         script
@@ -90,6 +97,14 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Demands that the ledger of `scope` has so many entries after the last step, however they
+    /// were written.
+    pub(super) fn count(&mut self, scope: &Scope, entries: usize) {
+        self.entries = i64::try_from(entries).ok();
+        self.text.push_str(&ledger::tally(scope));
+        self.text.push_str(";\n");
+    }
+
     /// Ends with a statement of the framework's own.
     pub(crate) fn push(&mut self, statement: &str) {
         self.text.push_str(statement);
@@ -105,7 +120,7 @@ impl<'a> Script<'a> {
         };
         let position = part.zip(offset).and_then(|(part, offset)| {
             let before = offset - part.start;
-            let sql = part.migration.sql();
+            let sql = part.migration.sent();
             (before <= sql.chars().count()).then(|| place(sql, before))
         });
         Failure::server(error, part.map(|part| part.migration), position)
@@ -118,7 +133,7 @@ pub(crate) async fn apply(
     script: &Script<'_>,
 ) -> Result<(), Failure> {
     let mut steps = sqlx::raw_sql(AssertSqlSafe(script.text.clone())).fetch_many(connection);
-    let mut done = 0;
+    let (mut done, mut counted) = (0, None);
     loop {
         let row = match steps.try_next().await {
             Ok(None) => break,
@@ -126,11 +141,15 @@ pub(crate) async fn apply(
             Ok(Some(Either::Right(row))) => row,
             Err(error) => return Err(script.blame(error, done)),
         };
+        if let Ok(entries) = row.try_get::<i64, _>("tenancy_entries") {
+            counted = Some(entries);
+            continue;
+        }
         let Ok(version) = row.try_get::<i64, _>("tenancy_version") else {
             continue;
         };
         let Some(part) = script.parts.get(done) else {
-            return Err(Failure::other("the ledger was written by a migration"));
+            return Err(Failure::other(WRITTEN));
         };
         let schema: Option<&str> = row.try_get("tenancy_schema")?;
         if part.schema.is_some() && schema != part.schema {
@@ -144,9 +163,12 @@ pub(crate) async fn apply(
             ));
         }
         if part.migration.version() != version {
-            return Err(Failure::other("the ledger was written by a migration"));
+            return Err(Failure::other(WRITTEN));
         }
         done += 1;
+    }
+    if counted != script.entries {
+        return Err(Failure::other(WRITTEN));
     }
     if done == script.parts.len() {
         return Ok(());

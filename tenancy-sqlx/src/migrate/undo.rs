@@ -187,7 +187,7 @@ impl Undoing {
         let question = format!(
             "SELECT version, checksum FROM tenancy.migrations WHERE {own} ORDER BY version DESC"
         );
-        let entries = enter(connection, scope, patience, &question).await?;
+        let entries = enter(connection, scope, patience, None, &question).await?;
         // Under the lock: a run that came between is seen.
         let later: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT version FROM tenancy.migrations WHERE scope = '{name}' \

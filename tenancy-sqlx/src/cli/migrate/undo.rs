@@ -132,6 +132,9 @@ fn describe(plan: &UndoPlan) -> String {
         "run {} ({}) would be taken back:",
         plan.run.id, plan.run.kind
     )];
+    if plan.run.finished_at.is_none() {
+        lines.push("  it has no end: if it is still under way, it is ended first".to_owned());
+    }
     for tenant in &plan.tenants {
         let later = match &tenant.later[..] {
             [] => String::new(),
