@@ -19,15 +19,24 @@ Examples:
   saas migrate status --json
   DATABASE_URL=postgres://app@db/saas saas serve --listen 0.0.0.0:8000
 
-Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed, 4 something is pending
-(migrate status --check), 5 something is critical (doctor). Settings come from the environment and .env; see .env.example.";
+Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed and others did not, 4 something is
+pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant purge,
+migrate undo), 7 a tenant's tables are not what its migrations make (migrate drift).
+
+Settings come from the environment and .env; see .env.example.";
 
 /// A blog-and-product SaaS for many tenants.
 #[derive(Debug, Parser)]
 #[command(name = "saas", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     /// Where the private PostgreSQL keeps its data, when DATABASE_URL is not set.
-    #[arg(long, global = true, default_value = ".saas", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        default_value = ".saas",
+        value_name = "DIR",
+        display_order = 901
+    )]
     data_dir: PathBuf,
     #[command(flatten)]
     output: Output,

@@ -20,8 +20,8 @@ Examples:
   DATABASE_URL=postgres://app@db/saas DATABASE_DIRECT_URL=postgres://owner@db/saas tenancy migrate
 
 Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed and others did not, 4 something is
-pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant
-purge), 7 a tenant's tables are not what its migrations make (migrate drift).";
+pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant purge,
+migrate undo), 7 a tenant's tables are not what its migrations make (migrate drift).";
 
 /// Tenants of a PostgreSQL database: make them, migrate them, look at them.
 #[derive(Debug, Parser)]
@@ -31,21 +31,35 @@ struct Cli {
     #[arg(
         long,
         global = true,
+        display_order = 901,
         env = "DATABASE_DIRECT_URL",
         hide_env_values = true
     )]
     direct_url: Option<PgConnectOptions>,
     /// The application's login; it is granted the rows of what the owner makes.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        display_order = 901,
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
     database_url: Option<PgConnectOptions>,
     /// The folder with `shared/` and `tenant/`, whose files are called N_name.sql.
-    #[arg(long, global = true, default_value = "migrations", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 901,
+        default_value = "migrations",
+        value_name = "DIR"
+    )]
     migrations: PathBuf,
     /// What the database itself keeps apart: `schema`, or `role` for a role of each tenant's own
     /// as well, which the owner makes (it needs CREATEROLE).
     #[arg(
         long,
         global = true,
+        display_order = 901,
         env = "TENANT_ISOLATION",
         default_value_t,
         value_name = "schema|role"

@@ -3,7 +3,7 @@
 use clap::Args;
 use tenancy_core::Slug;
 
-use super::output::{Exit, Output};
+use super::output::{Exit, Output, count};
 use crate::{Difference, DriftReport, Error, Fleet, Selection};
 
 pub(super) const EXAMPLES: &str = "\
@@ -48,8 +48,8 @@ fn describe(report: &DriftReport) -> String {
     }
     let seconds = report.duration.as_secs_f64();
     lines.push(format!(
-        "{checked} {} looked at, {drifted} with drift ({seconds:.2} s)",
-        if checked == 1 { "tenant" } else { "tenants" }
+        "{} looked at, {drifted} with drift ({seconds:.2} s)",
+        count(checked, "tenant")
     ));
     if report.has_drift() {
         lines.push(

@@ -1,11 +1,11 @@
 //! `run`: a command about one tenant, for a tenant that is named apart, or for each in turn.
 
-use clap::{Args, Parser};
+use clap::{ArgGroup, Args, Parser};
 use serde_json::{Map, Value, json};
 use tenancy_core::{Slug, Tenant};
 
 use super::FleetCommand;
-use super::output::{Exit, Output};
+use super::output::{Exit, Output, count};
 use super::tenant::existing;
 use crate::{Error, Fleet};
 
@@ -49,15 +49,16 @@ enum Takes {
 
 /// The words of `run`.
 #[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("who").args(["tenant", "all"]).required(true)))]
 pub struct Run {
     /// The command without its tenant, such as migrate; its own flags follow after --.
     #[arg(required = true, value_name = "COMMAND")]
     command: Vec<String>,
     /// The tenant's slug.
-    #[arg(long, value_name = "SLUG", required_unless_present = "all")]
+    #[arg(long, value_name = "SLUG")]
     tenant: Option<Slug>,
     /// Every tenant, one after the other; one that fails stops no other.
-    #[arg(long, conflicts_with = "tenant")]
+    #[arg(long)]
     all: bool,
 }
 
@@ -123,7 +124,7 @@ pub(super) async fn run(
     let exit = together(&ends);
     output.result("runs", &parts, || {
         let done = ends.iter().filter(|end| **end == Exit::Done).count();
-        format!("done for {done} of {} tenants", ends.len())
+        format!("done for {done} of {}", count(ends.len(), "tenant"))
     });
     Ok(exit)
 }

@@ -1,12 +1,12 @@
 //! `tenant archive|maintenance|repair|history|residue`: what happens to a tenant between its
 //! creation and its end.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use tenancy_core::{Identifier, Maintenance, Slug};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::output::{Exit, Output, table};
+use super::output::{Exit, Output, count, table};
 use super::span::{Span, Until};
 use super::tenant::say;
 use crate::{Error, Fleet, JournalEntry, Repair, RepairOutcome, Repaired};
@@ -53,18 +53,19 @@ impl Archive {
                 || "it may be purged when somebody confirms it".to_owned(),
                 |after| format!("it may be purged from {} on", moment(after)),
             );
-            format!("tenant {slug} is archived; `tenant undelete {slug}` brings it back, {end}")
+            format!("tenant {slug} is archived; `tenant undelete {slug}` brings it back; {end}")
         }))
     }
 }
 
 /// The words of `tenant maintenance`.
 #[derive(Debug, Clone, Args)]
+#[command(group(ArgGroup::new("turn").args(["on", "off"]).required(true)))]
 pub struct MaintenanceWords {
     /// The tenant's slug.
     slug: Slug,
     /// Keep users out: every request is answered 503.
-    #[arg(long, required_unless_present = "off", conflicts_with = "off")]
+    #[arg(long)]
     on: bool,
     /// Give the tenant back the status that it had before.
     #[arg(long)]
@@ -139,11 +140,11 @@ impl RepairWords {
         let failures = report.tenants.iter().filter(failed).count();
         output.result("repair", &report, || match report.tenants.len() {
             0 => "nothing was cut off".to_owned(),
-            found if self.dry_run => format!("{found} tenants to repair"),
+            found if self.dry_run => format!("{} to repair", count(found, "tenant")),
             found => {
                 let mended = |tenant: &&Repaired| tenant.outcome == RepairOutcome::Mended;
                 let mended = report.tenants.iter().filter(mended).count();
-                format!("repaired {mended} of {found} tenants")
+                format!("repaired {mended} of {}", count(found, "tenant"))
             }
         });
         Ok(match failures {

@@ -141,7 +141,10 @@ impl FleetCommand {
             Self::Completions { shell } => {
                 let mut command = C::command();
                 let name = command.get_name().to_owned();
-                clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+                // Into memory first: the generator does not bear a reader that left.
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut command, name, &mut script);
+                output::print(&script);
                 Some(Exit::Done)
             }
             Self::Sql(command) => Some(command.run(output)),

@@ -8,7 +8,7 @@ use tenancy_core::{Domain, SchemaName, Slug};
 use tokio::fs;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-use super::output::{Exit, Output, table};
+use super::output::{Exit, Output, count, table};
 use crate::{Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary};
 use crate::{Error, ErrorKind, Fleet, NewTenant, TableRows};
 
@@ -132,12 +132,12 @@ impl Export {
         });
         output.result("export", &value, || {
             format!(
-                "tenant {} is in {}: {} tables, {} rows, {} bytes\nsha256 {}",
+                "tenant {} is in {}: {}, {}, {}\nsha256 {}",
                 summary.slug,
                 self.file.display(),
-                summary.tables.len(),
-                summary.rows(),
-                summary.bytes,
+                count(summary.tables.len(), "table"),
+                count(summary.rows(), "row"),
+                count(summary.bytes, "byte"),
                 summary.sha256
             )
         });
@@ -235,7 +235,11 @@ pub(super) async fn inspect(path: &Path, output: &Output) -> Result<Exit, Error>
             format!("migrations   {:?}", info.versions),
             format!("extensions   {}", info.extensions.join(", ")),
             format!("resources    {} entries", info.resources.len()),
-            format!("size         {} bytes, {rows} rows", info.bytes),
+            format!(
+                "size         {}, {}",
+                count(info.bytes, "byte"),
+                count(rows, "row")
+            ),
             format!("sha256       {}", info.sha256),
             String::new(),
         ];

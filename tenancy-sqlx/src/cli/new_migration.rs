@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 
 use super::output::{Exit, Output};
@@ -17,10 +17,10 @@ Examples:
 
 /// The words of `migrate new`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group(ArgGroup::new("side").args(["shared", "tenant"]).required(true)))]
 pub struct NewMigration {
     /// For what all tenants share.
-    #[arg(long, required_unless_present = "tenant", conflicts_with = "tenant")]
+    #[arg(long)]
     shared: bool,
     /// For the tables that each tenant has.
     #[arg(long)]
@@ -81,7 +81,10 @@ fn write(dir: &Path, scope: &str, name: &str) -> io::Result<(i64, PathBuf)> {
     if !dir.is_dir() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
-            format!("there is no folder {}: give --dir", dir.display()),
+            format!(
+                "there is no folder {}: make it, or give another --dir",
+                dir.display()
+            ),
         ));
     }
     let folder = dir.join(scope);

@@ -16,7 +16,7 @@ const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, Default, Args)]
 pub struct Output {
     /// Print one JSON document instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     json: bool,
     /// Where documents go instead of to the terminal.
     #[arg(skip)]
@@ -39,10 +39,10 @@ pub enum Exit {
     Pending,
     /// 5: the doctor found something critical.
     Critical,
-    /// 7: a tenant's tables are not what its migrations make.
-    Drifted,
     /// 6: nobody confirmed what cannot be taken back.
     NotConfirmed,
+    /// 7: a tenant's tables are not what its migrations make.
+    Drifted,
 }
 
 impl Exit {
@@ -55,8 +55,8 @@ impl Exit {
             Self::SomeFailed => 3,
             Self::Pending => 4,
             Self::Critical => 5,
-            Self::Drifted => 7,
             Self::NotConfirmed => 6,
+            Self::Drifted => 7,
         }
     }
 }
@@ -171,6 +171,20 @@ impl std::fmt::Display for Chain<'_> {
 /// Prints a line; a reader that left, such as `head`, has what it wanted.
 fn say(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// A number and what it counts: `1 table`, `2 tables`.
+pub(super) fn count(number: impl TryInto<u64>, what: &str) -> String {
+    match number.try_into() {
+        Ok(1) => format!("1 {what}"),
+        Ok(number) => format!("{number} {what}s"),
+        Err(_) => format!("many {what}s"),
+    }
+}
+
+/// Prints a text that ends with a line break of its own.
+pub(super) fn print(text: &[u8]) {
+    let _ = std::io::stdout().lock().write_all(text);
 }
 
 /// Rows under headings, as wide as the terminal lets them be.

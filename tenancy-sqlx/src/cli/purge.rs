@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tenancy_core::Slug;
 
 use super::lifecycle::moment;
-use super::output::{Exit, Output, table};
+use super::output::{Exit, Output, count, table};
 use super::tenant::say;
 use crate::{Error, ExpiredPurge, Fleet, PurgePlan};
 
@@ -65,6 +65,12 @@ async fn one(
     output: &Output,
 ) -> Result<Exit, Error> {
     let confirmed = if let Some(confirm) = confirm {
+        if confirm != *slug {
+            output.refuse(format!(
+                "not confirmed: purging {slug} is confirmed by --confirm {slug}, not by {confirm}"
+            ));
+            return Ok(Exit::NotConfirmed);
+        }
         confirm
     } else if is_attended(output) {
         output.note(loss(&fleet.purge_plan(slug).await?));
@@ -110,10 +116,10 @@ async fn plan(fleet: &Fleet, slug: &Slug, output: &Output) -> Result<Exit, Error
 /// What a purge would take away, for people.
 fn loss(plan: &PurgePlan) -> String {
     let mut lines = vec![format!(
-        "tenant {} has {} tables with about {} rows, {} on disk",
+        "tenant {} has {} with about {}, {} on disk",
         plan.tenant.slug(),
-        plan.tables.len(),
-        plan.estimated_rows(),
+        count(plan.tables.len(), "table"),
+        count(plan.estimated_rows(), "row"),
         size(plan.bytes())
     )];
     if !plan.tables.is_empty() {
@@ -162,7 +168,7 @@ async fn expired(fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
     let values: Vec<Value> = ends.iter().map(value).collect();
     output.result("purged", &values, || match ends.len() {
         0 => "no archived tenant waits for its purge".to_owned(),
-        all => format!("purged {} of {all} tenants", all - failed),
+        all => format!("purged {} of {}", all - failed, count(all, "tenant")),
     });
     Ok(match failed {
         0 => Exit::Done,

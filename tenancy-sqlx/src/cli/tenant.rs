@@ -268,7 +268,7 @@ async fn show(fleet: &Fleet, slug: &Slug, output: &Output) -> Result<Exit, Error
             format!("description  {}", tenant.description()),
             format!("status       {}", tenant.status()),
             format!("schema       {}", tenant.schema_name()),
-            format!("created      {}", tenant.created_at()),
+            format!("created      {}", lifecycle::moment(tenant.created_at())),
         ];
         for record in &domains {
             let mark = if record.is_primary { " (primary)" } else { "" };

@@ -228,9 +228,10 @@ impl fmt::Display for ProvisionEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reserved => f.write_str("names are free"),
-            Self::Migrated { versions } => {
-                write!(f, "schema made, {} migrations applied", versions.len())
-            }
+            Self::Migrated { versions } => match versions.len() {
+                1 => f.write_str("schema made, 1 migration applied"),
+                count => write!(f, "schema made, {count} migrations applied"),
+            },
             Self::Committed => f.write_str("committed"),
             Self::Provisioning { resource } => write!(f, "making {resource} ready"),
             Self::Active => f.write_str("active"),

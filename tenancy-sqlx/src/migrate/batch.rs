@@ -67,7 +67,7 @@ impl<'a> Plan<'a> {
         targets: &[Target],
         run: Uuid,
     ) -> Result<HashSet<Uuid>, Failure> {
-        let ready = self.open(connection, targets).await?;
+        let ready = self.open(connection, targets, run).await?;
         let taking: Vec<_> = targets
             .iter()
             .filter(|target| ready.contains(target.id.as_uuid()))
@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
             message.push_str(&search_path::set_local(&target.schema));
             for migration in &self.migrations {
                 message.push_str(";\n");
-                message.push_str(migration.sql());
+                message.push_str(migration.sent());
                 // The line end closes a comment that the file ends with.
                 message.push_str("\n;");
                 message.push_str(&ledger::proof(&target.schema));
@@ -99,6 +99,9 @@ impl<'a> Plan<'a> {
         }
         let ids: Vec<_> = targets.iter().map(|target| *target.id.as_uuid()).collect();
         message.push_str(&ledger::entries("tenant", &ids, &self.migrations, run));
+        message.push_str("; ");
+        let each = self.ledger.applied.len() + self.migrations.len();
+        message.push_str(&ledger::tally_proof(&ids, ids.len() * each));
         message.push_str("; ");
         message.push_str(&notify_of_each(targets.iter().map(|target| target.id)));
         transaction::commit_after(&message)
@@ -109,6 +112,7 @@ impl<'a> Plan<'a> {
         &self,
         connection: &mut PgConnection,
         targets: &[Target],
+        run: Uuid,
     ) -> Result<HashSet<Uuid>, Failure> {
         let mut wanted = Vec::with_capacity(targets.len());
         for target in targets {
@@ -123,7 +127,7 @@ impl<'a> Plan<'a> {
         let free = sabotaged!("migrate.batch-unlocked", "true", free);
         // Two statements, so that the second sees what those did who had the locks before us.
         let open = format!(
-            "{}; SELECT id AS tenancy_free FROM (VALUES {wanted}) AS wanted (id, key, schema) \
+            "{}; {}; SELECT id AS tenancy_free FROM (VALUES {wanted}) AS wanted (id, key, schema) \
              WHERE {free}; \
              SELECT t.id AS tenancy_there FROM tenancy.tenants t \
              JOIN (VALUES {wanted}) AS wanted (id, key, schema) \
@@ -133,6 +137,7 @@ impl<'a> Plan<'a> {
                AND ARRAY(SELECT m.version FROM tenancy.migrations m WHERE m.scope = 'tenant' \
                          AND m.tenant_id = t.id ORDER BY m.version) = '{{{}}}'::bigint[]",
             transaction::begin_within(&Locks::none(), BRIEF),
+            ledger::going(run),
             versions.join(",")
         );
         let rows = sqlx::raw_sql(AssertSqlSafe(open))
@@ -144,6 +149,9 @@ impl<'a> Plan<'a> {
             let ids = rows.iter().filter_map(move |row| row.try_get(name).ok());
             ids.collect::<HashSet<Uuid>>()
         };
+        if column("tenancy_run").is_empty() {
+            return Err(Failure::ended());
+        }
         let there = column("tenancy_there");
         let mut free = column("tenancy_free");
         free.retain(|id| there.contains(id));

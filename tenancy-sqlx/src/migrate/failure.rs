@@ -34,6 +34,14 @@ impl Failure {
         Self::of(Error::new(ErrorKind::SchemaMismatch, message))
     }
 
+    /// Somebody takes the run back.
+    pub(super) fn ended() -> Self {
+        Self::of(Error::new(
+            ErrorKind::Conflict,
+            "the run was ended by an undo of it: run again what is still wanted",
+        ))
+    }
+
     /// What the server said, about `migration` and a place in it if they are known.
     pub(super) fn server(
         error: sqlx::Error,

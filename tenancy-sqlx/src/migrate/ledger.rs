@@ -2,7 +2,7 @@
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
-use tenancy_core::{SchemaName, Slug, Status, TenantId};
+use tenancy_core::{SchemaName, Slug, Status, TenantId, sabotaged};
 use uuid::Uuid;
 
 use super::migration::Migration;
@@ -286,6 +286,36 @@ pub(super) fn trace(version: i64) -> String {
 pub(super) fn proof(schema: &SchemaName) -> String {
     format!(
         "SELECT WHERE 1 / (pg_catalog.current_schema() IS NOT DISTINCT FROM '{schema}')::int = 0"
+    )
+}
+
+/// Gives one row, under a lock on the run, while nobody has ended it by taking it back.
+pub(super) fn going(run: Uuid) -> String {
+    let going = "finished_at IS NULL";
+    let going = sabotaged!("migrate.undone-run-goes-on", "true", going);
+    format!(
+        "SELECT id AS tenancy_run FROM tenancy.migration_runs \
+         WHERE id = '{run}' AND {going} FOR SHARE"
+    )
+}
+
+/// Asks how many entries `scope` has.
+pub(super) fn tally(scope: &Scope) -> String {
+    format!(
+        "SELECT pg_catalog.count(*) AS tenancy_entries FROM tenancy.migrations \
+         WHERE scope = '{}' AND tenant_id = '{}'",
+        scope.name(),
+        scope.tenant()
+    )
+}
+
+/// Fails unless these tenants have so many entries together, and answers nothing.
+pub(super) fn tally_proof(tenants: &[Uuid], entries: usize) -> String {
+    let ids: Vec<_> = tenants.iter().map(|id| format!("'{id}'")).collect();
+    format!(
+        "SELECT WHERE 1 / ((SELECT pg_catalog.count(*) FROM tenancy.migrations \
+         WHERE scope = 'tenant' AND tenant_id = ANY (ARRAY[{}]::uuid[])) = {entries})::int = 0",
+        ids.join(", ")
     )
 }
 

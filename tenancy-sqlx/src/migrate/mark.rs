@@ -23,7 +23,7 @@ pub(crate) async fn mark(
     run: Uuid,
 ) -> Result<Outcome, Failure> {
     let question = ledger::of_scope(scope);
-    let entries = enter(connection, scope, Patience::default(), &question).await?;
+    let entries = enter(connection, scope, Patience::default(), None, &question).await?;
     let status = ScopeStatus::compare(set, &entries);
     if !status.mismatch.is_empty() {
         transaction::rollback(connection)

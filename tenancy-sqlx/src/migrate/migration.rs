@@ -85,12 +85,17 @@ impl Migration {
         !outside::is_marked(&self.sql)
     }
 
+    /// What of it is sent: the server takes no byte order mark.
+    pub(super) fn sent(&self) -> &str {
+        self.sql.strip_prefix('\u{feff}').unwrap_or(&self.sql)
+    }
+
     /// What it does to tables that nobody uses yet, where a transaction holds for everything.
     pub(super) fn sql_inside(&self) -> Cow<'_, str> {
         if self.is_transactional() {
-            return Cow::Borrowed(&self.sql);
+            return Cow::Borrowed(self.sent());
         }
-        Cow::Owned(outside::inside(&self.sql))
+        Cow::Owned(outside::inside(self.sent()))
     }
 
     /// What takes it back, if anything does.

@@ -167,18 +167,20 @@ impl FromStr for Wave {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || {
+            let why = "give a number of tenants, or a percentage as 20%, and at most 100%";
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("wave {text:?} is invalid: {why}"),
+            )
+        };
         let wave = match text.strip_suffix('%') {
             Some(percent) => percent.parse().map(Self::Percent),
             None => text.parse().map(Self::Tenants),
         };
-        wave.map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "wave {text:?} is invalid: give a number of tenants, or a percentage as 20%"
-                ),
-            )
-            .with_source(error)
-        })
+        match wave.map_err(|error| invalid().with_source(error))? {
+            Self::Percent(percent) if percent.get() > 100 => Err(invalid()),
+            wave => Ok(wave),
+        }
     }
 }

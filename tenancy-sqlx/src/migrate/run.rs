@@ -106,7 +106,10 @@ impl Runner<'_> {
         scope: &Scope,
         patience: Patience,
     ) -> Result<Segment, Failure> {
-        let entries = enter(connection, scope, patience, &ledger::of_scope(scope)).await?;
+        // A run that is entered with what it applies cannot be found, and so not be taken back.
+        let run = self.announcement.is_none().then_some(self.run);
+        let question = ledger::of_scope(scope);
+        let entries = enter(connection, scope, patience, run, &question).await?;
         let status = ScopeStatus::compare(self.set, &entries);
         if !status.mismatch.is_empty() {
             transaction::rollback(connection)
@@ -130,6 +133,7 @@ impl Runner<'_> {
             }
             several => {
                 let mut script = Script::new(String::new(), scope, several, self.run);
+                script.count(scope, entries.len() + several.len());
                 script.push(&self.epilogue(scope));
                 apply(connection, &script).await?;
             }
@@ -150,9 +154,12 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         let entries = ledger::entries(scope.name(), &[scope.tenant()], &[done], self.run);
         let epilogue = self.epilogue(scope);
-        transaction::send(connection, transaction::commit_after(&format!("{entries}; {epilogue}")))
-            .await
-            .map_err(Failure::of)
+        transaction::send(
+            connection,
+            transaction::commit_after(&format!("{entries}; {epilogue}")),
+        )
+        .await
+        .map_err(Failure::of)
     }
 
     /// What is said and entered beside the ledger.
@@ -176,17 +183,20 @@ pub(super) fn segment(pending: &[&Migration]) -> usize {
 }
 
 /// Opens the transaction of one scope: its lock, its path, and its ledger as `question` asks for
-/// it. What another run did before us is seen before anything is done.
+/// it. What another run did before us is seen before anything is done, and so is the end of `run`,
+/// if one is named.
 pub(super) async fn enter(
     connection: &mut PgConnection,
     scope: &Scope,
     patience: Patience,
+    run: Option<Uuid>,
     question: &str,
 ) -> Result<Vec<(i64, Vec<u8>)>, Failure> {
     let open = format!(
-        "{}; {}; {}; {question}",
+        "{}; {}; {}; {}; {question}",
         transaction::begin_within(&Locks::of_scope(scope), patience),
         path(scope),
+        run.map_or_else(|| "SELECT".to_owned(), ledger::going),
         still_there(scope),
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(open))
@@ -196,14 +206,20 @@ pub(super) async fn enter(
         .await?;
     let mut entries = Vec::new();
     let mut there = !matches!(scope, Scope::Tenant(_));
+    let mut going = run.is_none();
     for row in &rows {
         if row.try_get::<&str, _>("tenancy_schema").is_ok() {
             there = true;
+        } else if row.try_get::<Uuid, _>("tenancy_run").is_ok() {
+            going = true;
         } else if let (Ok(version), Ok(checksum)) =
             (row.try_get("version"), row.try_get("checksum"))
         {
             entries.push((version, checksum));
         }
+    }
+    if !going {
+        return Err(Failure::ended());
     }
     if there {
         return Ok(entries);

@@ -12,6 +12,9 @@ use super::migration::Migration;
 use super::report::Position;
 use crate::search_path;
 
+const WRITTEN: &str =
+    "the ledger was written by a migration: leave tenancy.migrations to the runner";
+
 /// Pending migrations and their ledger entries as one message.
 #[derive(Debug)]
 pub(crate) struct Script<'a> {
@@ -19,6 +22,8 @@ pub(crate) struct Script<'a> {
     parts: Vec<Part<'a>>,
     /// Whether statements of the framework's own come first.
     has_preamble: bool,
+    /// How many entries the ledger must have in the end.
+    entries: Option<i64>,
 }
 
 /// What comes between the preamble and the migrations.
@@ -50,6 +55,7 @@ impl<'a> Script<'a> {
             text,
             parts: Vec::with_capacity(pending.len()),
             has_preamble,
+            entries: None,
         };
         script.add(scope, pending, |migration| {
             ledger::entry(scope, migration, run)
@@ -63,6 +69,7 @@ impl<'a> Script<'a> {
             text: String::new(),
             parts: Vec::with_capacity(steps.len()),
             has_preamble: false,
+            entries: None,
         };
         script.add(scope, steps, |step| ledger::trace(step.version()));
         script
@@ -98,6 +105,14 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Demands that the ledger of `scope` has so many entries after the last step, however they
+    /// were written.
+    pub(super) fn count(&mut self, scope: &Scope, entries: usize) {
+        self.entries = i64::try_from(entries).ok();
+        self.text.push_str(&ledger::tally(scope));
+        self.text.push_str(";\n");
+    }
+
     /// Ends with a statement of the framework's own.
     pub(crate) fn push(&mut self, statement: &str) {
         self.text.push_str(statement);
@@ -114,7 +129,7 @@ impl<'a> Script<'a> {
         };
         let position = part.zip(offset).and_then(|(part, offset)| {
             let before = offset - part.start;
-            let sql = part.migration.sql();
+            let sql = part.migration.sent();
             (before <= sql.chars().count()).then(|| place(sql, before))
         });
         Failure::server(error, part.map(|part| part.migration), position)
@@ -131,6 +146,7 @@ pub(crate) async fn apply(
     let mut preamble = Vec::new();
     let mut is_begun = !script.has_preamble;
     let mut done = 0;
+    let mut counted = None;
     loop {
         let row = match steps.try_next().await {
             Ok(None) => break,
@@ -143,11 +159,15 @@ pub(crate) async fn apply(
             preamble.push(row);
             continue;
         }
+        if let Ok(entries) = row.try_get::<i64, _>("tenancy_entries") {
+            counted = Some(entries);
+            continue;
+        }
         let Ok(version) = row.try_get::<i64, _>("tenancy_version") else {
             continue;
         };
         let Some(part) = script.parts.get(done) else {
-            return Err(Failure::other("the ledger was written by a migration"));
+            return Err(Failure::other(WRITTEN));
         };
         let schema: Option<&str> = row.try_get("tenancy_schema")?;
         if part.schema.is_some() && schema != part.schema {
@@ -161,9 +181,12 @@ pub(crate) async fn apply(
             ));
         }
         if part.migration.version() != version {
-            return Err(Failure::other("the ledger was written by a migration"));
+            return Err(Failure::other(WRITTEN));
         }
         done += 1;
+    }
+    if counted != script.entries {
+        return Err(Failure::other(WRITTEN));
     }
     if done == script.parts.len() {
         return Ok(preamble);

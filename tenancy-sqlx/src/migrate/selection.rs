@@ -2,6 +2,8 @@
 
 use tenancy_core::{Slug, Status};
 
+use crate::error::{Error, ErrorKind};
+
 /// What a run is to bring to head: the shared part, tenants, or both; never a purged tenant.
 ///
 /// # Example
@@ -88,6 +90,20 @@ impl Selection {
             Tenants::Only(slugs) => Some(slugs),
             Tenants::None => Some(&[]),
         }
+    }
+
+    /// Refuses canaries that have no turn: whoever names one relies on its going first.
+    pub(crate) fn must_take(&self, canaries: &[Slug]) -> Result<(), Error> {
+        let taken = |slug: &&Slug| {
+            !self.except.contains(slug) && self.slugs().is_none_or(|only| only.contains(slug))
+        };
+        let Some(slug) = canaries.iter().find(|slug| !taken(slug)) else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("tenant {slug} is to go first and is not selected: select it, or name another"),
+        ))
     }
 
     /// Every slug that is written in it.

@@ -2,6 +2,9 @@
 
 use crate::lexer::{Lexer, Token};
 
+/// How many bytes of a name PostgreSQL keeps.
+const LONGEST: usize = 63;
+
 /// One statement of a file.
 #[derive(Debug)]
 pub(super) struct Statement<'a> {
@@ -51,12 +54,14 @@ impl Statement<'_> {
     pub(super) fn name(&self, mut at: usize) -> Option<(String, usize)> {
         loop {
             let name = match self.tokens.get(at)?.token {
-                Token::Word(word) => word.to_lowercase(),
+                Token::Word(word) => word.to_ascii_lowercase(),
                 Token::Quoted(name) => name.replace("\"\"", "\""),
                 _ => return None,
             };
             at += 1;
             if !self.is(at, '.') {
+                let mut name = name;
+                name.truncate(name.floor_char_boundary(LONGEST));
                 return Some((name, at));
             }
             at += 1;

@@ -71,6 +71,8 @@ impl From<Uuid> for Undo {
 pub struct UndoPlan {
     /// The run.
     pub run: RunRecord,
+    /// The versions of the framework's own tables, newest first; they stay.
+    pub framework: Vec<i64>,
     /// The versions of the shared part, newest first.
     pub shared: Vec<i64>,
     /// Every tenant that has something of it, by slug.
@@ -185,7 +187,7 @@ impl Undoing {
         let question = format!(
             "SELECT version, checksum FROM tenancy.migrations WHERE {own} ORDER BY version DESC"
         );
-        let entries = enter(connection, scope, patience, &question).await?;
+        let entries = enter(connection, scope, patience, None, &question).await?;
         // Under the lock: a run that came between is seen.
         let later: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
             "SELECT version FROM tenancy.migrations WHERE scope = '{name}' \

@@ -82,8 +82,43 @@ async fn the_exit_code_says_what_came_of_it() {
     assert_eq!(saas.run(&["migrate", "run", "--nonsense"]).code, Some(2));
     assert_eq!(saas.run(&["tenant", "purge", "acme"]).code, Some(6));
     let unconfirmed = saas.run(&["tenant", "purge", "acme", "--confirm", "globex"]);
-    assert_ne!(unconfirmed.code, Some(0), "{unconfirmed:?}");
+    assert_eq!(unconfirmed.code, Some(6), "{unconfirmed:?}");
+    let wrong = ["delete_tenant", "-s", "acme", "--purge", "--confirm", "nix"];
+    assert_eq!(saas.run(&wrong).code, Some(6));
     assert_eq!(saas.count("SELECT count(*) FROM acme.blogs").await, 2);
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn the_last_run_is_never_one_that_prepared_the_framework() {
+    let saas = Installation::new().await;
+    saas.done(&["tenant", "create", "acme"]);
+    let none = saas.run(&["migrate", "undo", "--run", "last"]);
+    assert_eq!(none.code, Some(1), "{none:?}");
+    assert!(none.stderr.contains("no run can be taken back"), "{none:?}");
+
+    saas.add("2_tags.up", "ALTER TABLE blogs ADD COLUMN tags text;");
+    saas.add("2_tags.down", "ALTER TABLE blogs DROP COLUMN tags;");
+    saas.done(&["migrate"]);
+    let unconfirmed = saas.run(&["migrate", "undo", "--run", "last"]);
+    assert_eq!(unconfirmed.code, Some(6), "{unconfirmed:?}");
+    let plan = saas.json(&["migrate", "undo", "--run", "last", "--dry-run"]);
+    assert_eq!(plan["undo"]["tenants"][0]["slug"], "acme");
+    assert_eq!(plan["undo"]["framework"], serde_json::json!([]));
+    saas.done(&["migrate", "undo", "--run", "last", "--confirm"]);
+    saas.drop_all().await;
+}
+
+#[tokio::test]
+async fn a_command_without_its_tenant_is_refused_in_the_form_that_is_asked_for() {
+    let saas = Installation::new().await;
+    for words in [&["create_tenant"][..], &["tenant_command", "migrate"]] {
+        let refused = saas.run(&[words, &["--json"]].concat());
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.document()["error"]["message"].is_string());
+        let refused = saas.run(words);
+        assert!(refused.stderr.contains("--schema"), "{refused:?}");
+    }
     saas.drop_all().await;
 }
 

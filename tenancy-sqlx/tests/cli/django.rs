@@ -55,10 +55,10 @@ async fn a_tenant_lives_its_whole_life_in_the_words_of_django_tenants() {
     assert_eq!(saas.count("SELECT count(*) FROM my_shop.blogs").await, 1);
 
     let refused = saas.run(&["delete_tenant", "my_shop", "--purge", "--confirm", "other"]);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert_eq!(refused.code, Some(6), "{refused:?}");
     assert_eq!(
         saas.run(&["delete_tenant", "my_shop", "--purge"]).code,
-        Some(2)
+        Some(6)
     );
     saas.done(&[
         "delete_tenant",

@@ -1,6 +1,13 @@
 //! What the program says about itself, without any database.
 
+use std::process::Stdio;
+
+use clap::Subcommand as _;
+use tenancy_sqlx::cli::FleetCommand;
+
 use super::support::{Ended, tenancy};
+
+const COMMANDS: &str = include_str!("../../../docs/book/reference/commands.md");
 
 fn run(words: &[&str]) -> Ended {
     Ended::of(tenancy().args(words).output().unwrap())
@@ -67,6 +74,77 @@ fn the_help_of_the_program_names_every_exit_code() {
     ] {
         assert!(help.contains(code), "{code:?} is missing: {help}");
     }
+}
+
+/// Every command without commands of its own, with the words that lead to it.
+fn leaves(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+    for below in command.get_subcommands() {
+        let path = format!("{path} {}", below.get_name()).trim().to_owned();
+        if below.has_subcommands() {
+            leaves(below, &path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_book_lists_every_command_and_every_exit_code() {
+    let program = FleetCommand::augment_subcommands(clap::Command::new("tenancy"));
+    let mut found = Vec::new();
+    leaves(&program, "", &mut found);
+    assert!(found.len() > 40, "{found:?}");
+    let listed = |path: &String| {
+        ["`", " "]
+            .iter()
+            .any(|end| COMMANDS.contains(&format!("`{path}{end}")))
+    };
+    found.retain(|path| !listed(path));
+    assert!(found.is_empty(), "not in the book: {found:?}");
+    // The help names the same codes, which another test reads.
+    for code in 0..=7 {
+        let row = format!("\n| {code} | ");
+        assert!(
+            COMMANDS.contains(&row),
+            "exit code {code} is not in the book"
+        );
+    }
+}
+
+#[test]
+fn a_choice_that_must_be_made_is_shown_with_all_that_can_be_chosen() {
+    for (words, choice) in [
+        (&["tenant", "maintenance", "acme"][..], "<--on|--off>"),
+        (&["migrate", "new", "tags"], "<--shared|--tenant>"),
+        (&["run", "migrate"], "<--tenant <SLUG>|--all>"),
+    ] {
+        let ended = run(words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {ended:?}");
+        assert!(ended.stderr.contains(choice), "{words:?}: {ended:?}");
+    }
+    for words in [
+        &["migrate", "run", "--status", "gone"][..],
+        &["migrate", "run", "--jobs", "0"],
+        &["migrate", "run", "--wave", "101%"],
+        &["migrate", "undo", "--run", "nonsense"],
+        &["tenant", "maintenance", "acme", "--on", "--off"],
+    ] {
+        assert_eq!(run(words).code, Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn a_reader_of_the_completions_may_leave_early() {
+    let mut command = tenancy();
+    command
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success() && stderr.is_empty(), "{stderr}");
 }
 
 #[test]

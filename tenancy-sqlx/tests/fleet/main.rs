@@ -35,6 +35,7 @@ mod migrate;
 mod migrate_cli;
 mod migrate_crash;
 mod migrate_fleet;
+mod migrate_hostile;
 mod migrate_outside;
 mod migrate_undo;
 mod names;

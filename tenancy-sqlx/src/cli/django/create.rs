@@ -62,7 +62,7 @@ impl CreateTenant {
 
     pub(in crate::cli) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
         let Some(schema) = self.word(self.schema.as_ref(), 0) else {
-            output.note("create_tenant needs a schema: give --schema_name=acme");
+            output.refuse("create_tenant needs a schema: give --schema_name=acme");
             return Ok(Exit::Usage);
         };
         let mut new = NewTenant::from_schema(SchemaName::parse(&schema)?);

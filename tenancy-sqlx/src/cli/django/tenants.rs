@@ -93,9 +93,9 @@ impl DeleteTenant {
         };
         if confirm != schema.as_str() && confirm != slug.as_str() {
             output.refuse(format!(
-                "purging {schema} is confirmed by --confirm {schema}, not by {confirm}"
+                "not confirmed: purging {schema} is confirmed by --confirm {schema}, not by {confirm}"
             ));
-            return Ok(Exit::Usage);
+            return Ok(Exit::NotConfirmed);
         }
         fleet.prepare().await?;
         fleet.archive(&slug, None).await?;

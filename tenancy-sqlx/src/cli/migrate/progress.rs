@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::output::Output;
 use super::outcome;
@@ -10,28 +10,35 @@ use crate::{MigrateEvent, TenantReport};
 
 pub(super) struct Progress<'a> {
     bar: ProgressBar,
+    /// Whether somebody looks at a terminal.
+    watched: bool,
     output: &'a Output,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(output: &'a Output) -> Self {
-        let bar = if output.is_json() || !std::io::stderr().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            let template =
-                "{bar:30} {pos}/{len} tenants, {per_sec}, {elapsed} (about {eta} left), {msg}";
-            let style = ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style)
-        };
-        Self { bar, output }
+        let template =
+            "{bar:30} {pos}/{len} tenants, {per_sec}, {elapsed} (about {eta} left), {msg}";
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self {
+            // It is drawn once it is known that there is something to do.
+            bar: ProgressBar::hidden().with_style(style),
+            watched: !output.is_json() && std::io::stderr().is_terminal(),
+            output,
+        }
     }
 
     pub(super) fn show(&self, event: &MigrateEvent) {
         match event {
             MigrateEvent::Planned {
                 pending, blocked, ..
-            } => self.bar.set_length((pending + blocked) as u64),
+            } => {
+                self.bar.set_length((pending + blocked) as u64);
+                if self.watched && pending + blocked > 0 {
+                    self.bar.set_draw_target(ProgressDrawTarget::stderr());
+                }
+            }
             MigrateEvent::Tenant(report) => {
                 self.bar.inc(1);
                 self.bar.set_message(report.slug.to_string());

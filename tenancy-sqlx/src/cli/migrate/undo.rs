@@ -18,7 +18,9 @@ Examples:
   undo --run last --confirm --skip-superseded
 
 Runs the down files of exactly what that run applied, newest first, the shared part last. The rows
-that those migrations brought go with them. `runs` lists the ids.";
+that those migrations brought go with them. `runs` lists the ids.
+
+Exit codes: 3 some tenants failed or were left out, 6 not confirmed.";
 
 /// How many runs are looked through for the last one.
 const LOOKED_THROUGH: u32 = 100;
@@ -27,8 +29,8 @@ const LOOKED_THROUGH: u32 = 100;
 #[derive(Debug, Clone, Args)]
 pub(super) struct UndoRun {
     /// The run's id, or `last` for the last one that can be taken back.
-    #[arg(long, value_name = "ID|last")]
-    run: String,
+    #[arg(long, value_name = "ID|last", value_parser = which)]
+    run: Which,
     /// Say what would be taken back, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -70,8 +72,11 @@ impl UndoRun {
             });
         }
         if plan.refusals.is_empty() && !self.confirm && !asked(&plan, output) {
-            output.refuse("nothing was taken back: give --confirm, or --dry-run to see it");
-            return Ok(Exit::Usage);
+            output.refuse(
+                "not confirmed: nothing was taken back; give --confirm, or --dry-run to see what \
+                 would be",
+            );
+            return Ok(Exit::NotConfirmed);
         }
         let progress = Progress::new(output);
         let report = fleet
@@ -82,19 +87,8 @@ impl UndoRun {
     }
 
     async fn id(&self, fleet: &Fleet) -> Result<Uuid, Error> {
-        if self.run != "last" {
-            return self.run.parse().map_err(|error| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    format!(
-                        "run {:?} is no run's id: `migrate runs` lists them",
-                        self.run
-                    ),
-                )
-                .with_source(Box::<dyn std::error::Error + Send + Sync>::from(
-                    error as uuid::Error,
-                ))
-            });
+        if let Which::Id(id) = self.run {
+            return Ok(id);
         }
         let undoable = |run: &RunRecord| {
             let kinds = [RunKind::Migrate, RunKind::Prepare, RunKind::Mark];
@@ -103,14 +97,34 @@ impl UndoRun {
                 && kinds.iter().any(|kind| kind.as_str() == run.kind)
         };
         let runs = fleet.runs(LOOKED_THROUGH).await?;
-        let last = runs.into_iter().find(undoable);
-        last.map(|run| run.id).ok_or_else(|| {
-            Error::new(
-                ErrorKind::RowNotFound,
-                "no run can be taken back: `migrate runs` lists those there were",
-            )
-        })
+        for run in runs.iter().filter(|run| undoable(run)) {
+            // What prepared the database for the framework is never taken back.
+            let prepared = run.kind == RunKind::Prepare.as_str()
+                && !fleet.undo_plan(run.id).await?.framework.is_empty();
+            if !prepared {
+                return Ok(run.id);
+            }
+        }
+        Err(Error::new(
+            ErrorKind::RowNotFound,
+            "no run can be taken back: `migrate runs` lists those there were",
+        ))
     }
+}
+
+/// Which run is meant.
+#[derive(Debug, Clone, Copy)]
+enum Which {
+    Last,
+    Id(Uuid),
+}
+
+fn which(text: &str) -> Result<Which, String> {
+    if text == "last" {
+        return Ok(Which::Last);
+    }
+    let id = text.parse().map(Which::Id);
+    id.map_err(|_| "give the id of a run, as `migrate runs` lists them, or last".to_owned())
 }
 
 fn describe(plan: &UndoPlan) -> String {
@@ -118,6 +132,9 @@ fn describe(plan: &UndoPlan) -> String {
         "run {} ({}) would be taken back:",
         plan.run.id, plan.run.kind
     )];
+    if plan.run.finished_at.is_none() {
+        lines.push("  it has no end: if it is still under way, it is ended first".to_owned());
+    }
     for tenant in &plan.tenants {
         let later = match &tenant.later[..] {
             [] => String::new(),
@@ -129,10 +146,13 @@ fn describe(plan: &UndoPlan) -> String {
             list(&tenant.versions)
         ));
     }
+    if !plan.framework.is_empty() {
+        lines.push(format!("  framework: {}", list(&plan.framework)));
+    }
     if !plan.shared.is_empty() {
         lines.push(format!("  shared: {}", list(&plan.shared)));
     }
-    if plan.tenants.is_empty() && plan.shared.is_empty() {
+    if plan.tenants.is_empty() && plan.shared.is_empty() && plan.framework.is_empty() {
         lines.push("  nothing, for it applied nothing that is still there".to_owned());
     }
     for refusal in &plan.refusals {

@@ -1,6 +1,7 @@
 //! The words that choose tenants and set the pace.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
@@ -24,7 +25,7 @@ pub(super) struct Who {
     #[arg(long, value_name = "SLUG")]
     pub(super) exclude: Vec<Slug>,
     /// Only tenants in this status, such as active; may be given more than once.
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = status)]
     pub(super) status: Vec<Status>,
 }
 
@@ -44,10 +45,10 @@ impl Who {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Speed {
     /// Batches or tenants at a time.
-    #[arg(long, default_value_t = super::default_jobs(), value_name = "N")]
+    #[arg(long, default_value_t = super::default_jobs(), value_name = "N", value_parser = positive::<NonZeroUsize>)]
     jobs: NonZeroUsize,
     /// Healthy tenants that share a transaction, at most.
-    #[arg(long, default_value = "20", value_name = "N")]
+    #[arg(long, default_value = "20", value_name = "N", value_parser = positive::<NonZeroUsize>)]
     batch: NonZeroUsize,
     /// Tenants that go alone first; when one of them fails, nobody else is touched.
     #[arg(long, default_value = "0", value_name = "N")]
@@ -62,7 +63,7 @@ pub(super) struct Speed {
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = time)]
     lock_timeout: Duration,
     /// Turns of a tenant whose tables stay in use.
-    #[arg(long, default_value = "3", value_name = "N")]
+    #[arg(long, default_value = "3", value_name = "N", value_parser = positive::<NonZeroU32>)]
     attempts: NonZeroU32,
     /// Begin no tenant any more once one has failed.
     #[arg(long)]
@@ -87,6 +88,22 @@ impl Speed {
     }
 }
 
+fn positive<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| "give a whole number from 1 on".to_owned())
+}
+
+/// One that a tenant can have that still has tables.
+fn status(text: &str) -> Result<Status, String> {
+    let mut known = Status::ALL.to_vec();
+    known.retain(|status| *status != Status::Purged);
+    let found = known.iter().find(|status| status.as_str() == text);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|status| status.as_str()).collect();
+        format!("use one of {}", names.join(", "))
+    })
+}
+
 fn time(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1000), ("min", 60_000)];
     let found = units.iter().find_map(|(unit, milliseconds)| {
@@ -102,6 +119,14 @@ fn time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_is_one_that_a_tenant_with_tables_can_have() {
+        assert_eq!(status("suspended"), Ok(Status::Suspended));
+        for text in ["purged", "Active", ""] {
+            assert!(status(text).unwrap_err().contains("archived"), "{text:?}");
+        }
+    }
 
     #[test]
     fn times_have_a_unit_and_are_longer_than_nothing() {

@@ -35,7 +35,8 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::Configuration`] when the framework's tables are missing or behind, and
-    /// [`ErrorKind::Core`] with `NotFound` when a tenant that is named does not exist. What fails
+    /// [`ErrorKind::Core`] with `NotFound` when a tenant that is named does not exist, and
+    /// [`ErrorKind::InvalidInput`] when a canary is not among those that are selected. What fails
     /// in a migration is no error but in the report: ask [`RunReport::is_complete`].
     pub async fn migrate(
         &self,
@@ -60,6 +61,7 @@ impl Fleet {
     ) -> Result<RunReport, Error> {
         let mut report = RunReport::start(RunKind::Migrate);
         let clock = Instant::now();
+        selection.must_take(&pace.canaries)?;
         let named = selection.named().chain(&pace.canaries);
         let standing = self.selected(connection, selection, named).await?;
         report.at_head = standing.at_head;

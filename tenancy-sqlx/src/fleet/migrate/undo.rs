@@ -22,6 +22,9 @@ impl Fleet {
     /// their entries in the ledger. What the run had only [marked](Fleet::mark_applied) is taken
     /// out of the ledger, and no script runs.
     ///
+    /// A run that is still under way is ended first: its turns under way are waited for, and whom
+    /// it has not reached it leaves alone.
+    ///
     /// It may be repeated: what a crash left is taken back then, and of a run that was taken back
     /// wholly nothing is left to do, which the empty report says. The shared part is left alone
     /// while a tenant still has something of the run.
@@ -61,6 +64,7 @@ impl Fleet {
         let refusals = self.refusals(undo, &run, &shares);
         let mut plan = UndoPlan {
             run,
+            framework: Vec::new(),
             shared: Vec::new(),
             tenants: Vec::new(),
             refusals: refusals.into_iter().map(|(_, reason)| reason).collect(),
@@ -74,7 +78,8 @@ impl Fleet {
                     versions,
                     later: share.later,
                 }),
-                _ => plan.shared.extend(versions),
+                Scope::Shared => plan.shared.extend(versions),
+                Scope::Framework => plan.framework.extend(versions),
             }
         }
         Ok(plan)
@@ -89,17 +94,10 @@ impl Fleet {
     ) -> Result<RunReport, Error> {
         let mut report = RunReport::start(RunKind::Undo);
         let clock = Instant::now();
-        let (run, shares) = self.shares(connection, undo.run).await?;
-        let refusals = self.refusals(undo, &run, &shares);
-        if let Some((kind, first)) = refusals.first() {
-            let more = match refusals.len() {
-                1 => String::new(),
-                count => format!(" (and {} more like it)", count - 1),
-            };
-            return Err(Error::new(
-                *kind,
-                format!("run {} is not taken back: {first}{more}", run.id),
-            ));
+        let (mut run, mut shares) = self.undoable(connection, undo).await?;
+        if run.finished_at.is_none() && end(connection, run.id).await? {
+            // Whatever it was at when it ended is committed now, and nothing more comes.
+            (run, shares) = self.undoable(connection, undo).await?;
         }
         if shares.is_empty() && run.undone_by.is_some() {
             return Ok(report);
@@ -183,6 +181,27 @@ impl Fleet {
         Ok(report)
     }
 
+    /// The run and what everybody has of it, or why it is not taken back.
+    async fn undoable(
+        &self,
+        connection: &mut PgConnection,
+        undo: Undo,
+    ) -> Result<(RunRecord, Vec<Share>), Error> {
+        let (run, shares) = self.shares(connection, undo.run).await?;
+        let refusals = self.refusals(undo, &run, &shares);
+        let Some((kind, first)) = refusals.first() else {
+            return Ok((run, shares));
+        };
+        let more = match refusals.len() {
+            1 => String::new(),
+            count => format!(" (and {} more like it)", count - 1),
+        };
+        Err(Error::new(
+            *kind,
+            format!("run {} is not taken back: {first}{more}", run.id),
+        ))
+    }
+
     /// The run and what everybody has of it.
     async fn shares(
         &self,
@@ -263,6 +282,19 @@ impl Fleet {
         }
         refusals
     }
+}
+
+/// Ends a run that has no end, whether it is under way or was interrupted: it waits for the turns
+/// that are under way, and no other begins.
+async fn end(connection: &mut PgConnection, run: Uuid) -> Result<bool, Error> {
+    let ended = sqlx::query(
+        "UPDATE tenancy.migration_runs SET finished_at = pg_catalog.clock_timestamp()
+         WHERE id = $1 AND finished_at IS NULL",
+    )
+    .bind(run)
+    .execute(connection)
+    .await?;
+    Ok(ended.rows_affected() > 0)
 }
 
 /// Whether the run entered what it did not run.

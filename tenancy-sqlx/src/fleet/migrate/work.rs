@@ -45,7 +45,12 @@ impl Work<'_> {
         report: &mut RunReport,
         progress: &mut impl FnMut(MigrateEvent),
     ) {
-        let mut stopped = false;
+        // A canary whose ledger does not fit warns of what the others would meet.
+        let canaries = &self.pace.canaries;
+        let mut stopped = report
+            .tenants
+            .iter()
+            .any(|tenant| canaries.contains(&tenant.slug));
         for stage in stages(turns, self.pace) {
             if stopped {
                 report.tenants.extend(stage.into_iter().map(not_reached));

@@ -326,6 +326,22 @@ mod tests {
                 "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql SET {path} FROM CURRENT AS $$ $$"
             ),
             "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON a (b)",
+            // Words in strings, comments and names are none.
+            "COMMENT ON VIEW v IS 'CREATE VIEW v AS SELECT * FROM a'; -- SELECT * FROM a",
+            "/* CREATE TYPE mood AS ENUM () */ CREATE TABLE \"create type\" (\"select\" int)",
+            "INSERT INTO a SELECT * FROM b; DELETE FROM a WHERE EXISTS (SELECT * FROM b)",
+            "CREATE VIEW v AS SELECT b FROM a WHERE EXISTS (SELECT * FROM c WHERE c.b = a.b)",
+            "CREATE VIEW v AS SELECT a.b * 2 AS c, (b * c) AS d, count(*) FILTER (WHERE b) FROM a",
+            "CREATE VIEW v AS SELECT b AS \"*\", '*' AS c FROM a",
+            "ALTER TABLE a ADD CONSTRAINT c CHECK (b IS NOT NULL) NOT VALID, ALTER b SET NOT NULL",
+            "ALTER TABLE IF EXISTS ONLY a ADD COLUMN IF NOT EXISTS b int DEFAULT 0 NOT NULL",
+            "ALTER TYPE shared.mood ADD VALUE 'b'",
+            &format!(
+                "CREATE FUNCTION f(a int DEFAULT 1) RETURNS TABLE (b int) LANGUAGE sql STABLE SET \"{path}\" = shared AS 'SELECT * FROM a'"
+            ),
+            &format!(
+                "CREATE OR REPLACE PROCEDURE f() LANGUAGE plpgsql set {path} from current AS $$ $$"
+            ),
         ] {
             assert_eq!(codes(sql), [], "{sql}");
         }

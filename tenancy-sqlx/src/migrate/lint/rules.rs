@@ -54,8 +54,13 @@ pub(super) fn look(
 fn routine(statement: &Statement<'_>, at: usize, found: &mut Vec<(LintCode, String)>) {
     let name = named(statement, at + 1);
     let words = || (at..statement.tokens.len()).map(|at| statement.word(at));
-    let path = search_path::NAME.to_ascii_uppercase();
-    let pinned = statement.find(&["SET", &path]).is_some();
+    let is_path = |at: usize| match statement.tokens.get(at).map(|placed| placed.token) {
+        Some(Token::Word(word)) => word.eq_ignore_ascii_case(search_path::NAME),
+        Some(Token::Quoted(name)) => name == search_path::NAME,
+        _ => false,
+    };
+    let pinned =
+        (at..statement.tokens.len()).any(|at| statement.word(at) == "SET" && is_path(at + 1));
     // These are bound to what their names led to when they were made.
     let bound = statement.find(&["BEGIN", "ATOMIC"]).is_some() || words().any(|w| w == "RETURN");
     let nameless = ["C", "INTERNAL"]
@@ -75,11 +80,13 @@ fn routine(statement: &Statement<'_>, at: usize, found: &mut Vec<(LintCode, Stri
     }
 }
 
-/// Whether a list of columns has a star; that of `count(*)` follows a parenthesis.
+/// Whether a list of columns has a star; that of `count(*)` follows a parenthesis, and that of
+/// `EXISTS (SELECT * …)` is no column of anything.
 fn has_star(statement: &Statement<'_>) -> bool {
     (1..statement.tokens.len()).any(|at| {
         let before = statement.word(at - 1);
-        let lists = matches!(&*before, "SELECT" | "DISTINCT" | "ALL");
+        let asks = at > 2 && statement.is(at - 2, '(') && statement.word(at - 3) == "EXISTS";
+        let lists = matches!(&*before, "SELECT" | "DISTINCT" | "ALL") && !asks;
         statement.is(at, '*') && (lists || statement.is(at - 1, ',') || statement.is(at - 1, '.'))
     })
 }
