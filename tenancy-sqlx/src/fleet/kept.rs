@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::postgres::PgConnection;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tenancy_core::sabotaged;
 use tokio::task::JoinHandle;
 
@@ -152,7 +152,9 @@ impl Kept {
             state.closing = None;
             return None;
         }
-        let late = state.idle.extract_if(.., |idle| idle.since.elapsed() >= self.span);
+        let late = state
+            .idle
+            .extract_if(.., |idle| idle.since.elapsed() >= self.span);
         Some(late.map(|idle| idle.lent).collect())
     }
 

@@ -6,9 +6,9 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use tenancy_core::{Domain, SchemaName, Slug, TenantId, sabotaged};
 
+use super::Fleet;
 use super::journal::literal;
 use super::transaction::{self, Locks};
-use super::Fleet;
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger;
 
@@ -76,7 +76,11 @@ pub(super) async fn reserve_wanted(
 fn question(wanted: Wanted<'_>, brought: Option<&str>) -> String {
     let text = |text: &str| format!("{}::pg_catalog.text", literal(text));
     let (slug, schema) = (text(wanted.slug.as_str()), text(wanted.schema.as_str()));
-    let domains: Vec<_> = wanted.domains.iter().map(|name| text(name.as_str())).collect();
+    let domains: Vec<_> = wanted
+        .domains
+        .iter()
+        .map(|name| text(name.as_str()))
+        .collect();
     let domains = format!("ARRAY[{}]::pg_catalog.text[]", domains.join(", "));
     let by = match wanted.by {
         Some(id) => format!("'{id}'::pg_catalog.uuid"),
@@ -107,7 +111,10 @@ fn question(wanted: Wanted<'_>, brought: Option<&str>) -> String {
 /// Refuses what the server says is taken.
 fn judge(row: Option<&PgRow>, wanted: Wanted<'_>) -> Result<(), Error> {
     let row = row.ok_or_else(|| {
-        Error::new(ErrorKind::Internal, "the server did not say which names are taken")
+        Error::new(
+            ErrorKind::Internal,
+            "the server did not say which names are taken",
+        )
     })?;
     let conflict = |message: String| Err(Error::new(ErrorKind::Conflict, message));
     if row.try_get("slug")? {

@@ -273,7 +273,12 @@ pub(super) async fn insert(
     status: Status,
 ) -> Result<Tenant, Error> {
     let answers = transaction::rows(connection, rows(id, plan, status)).await;
-    made(&answers.map_err(|error| refused(error, plan))?, id, plan, status)
+    made(
+        &answers.map_err(|error| refused(error, plan))?,
+        id,
+        plan,
+        status,
+    )
 }
 
 /// The statements that enter a tenant and its domains; [`made`] understands what they answer.
@@ -329,7 +334,9 @@ fn refused(error: sqlx::Error, plan: &TenantPlan) -> Error {
     let postgres = error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    let detail = postgres.and_then(PgDatabaseError::detail).unwrap_or_default();
+    let detail = postgres
+        .and_then(PgDatabaseError::detail)
+        .unwrap_or_default();
     let named = |domain: &&Domain| detail.contains(&format!("({domain})"));
     match plan.domains.iter().find(named).or(plan.domains.first()) {
         Some(domain) => domains::taken(error, domain),

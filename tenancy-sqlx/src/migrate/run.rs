@@ -150,9 +150,12 @@ impl Runner<'_> {
     ) -> Result<(), Failure> {
         let entries = ledger::entries(scope.name(), &[scope.tenant()], &[done], self.run);
         let epilogue = self.epilogue(scope);
-        transaction::send(connection, transaction::commit_after(&format!("{entries}; {epilogue}")))
-            .await
-            .map_err(Failure::of)
+        transaction::send(
+            connection,
+            transaction::commit_after(&format!("{entries}; {epilogue}")),
+        )
+        .await
+        .map_err(Failure::of)
     }
 
     /// What is said and entered beside the ledger.

@@ -13,7 +13,9 @@ const LONG: Duration = Duration::from_mins(10);
 
 /// A fleet that keeps connections, whose second step is `dirt`.
 async fn keeping(database: &TestDatabase, dirt: &'static str, span: Duration) -> Fleet {
-    fleet(database, set([NOTES, dirt])).await.keep_connections(span)
+    fleet(database, set([NOTES, dirt]))
+        .await
+        .keep_connections(span)
 }
 
 /// The sessions of the owner in this database that do nothing.

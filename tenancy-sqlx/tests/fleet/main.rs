@@ -19,11 +19,11 @@ mod support;
 
 mod adopt;
 mod append;
+mod behind;
 mod clone;
 mod commit;
 mod doctor;
 mod drift;
-mod behind;
 mod export;
 mod import;
 mod kept;
