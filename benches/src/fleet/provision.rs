@@ -45,7 +45,10 @@ pub async fn provision(
 ) -> Result<Value, Failure> {
     ground.fill(tenants - ALL).await?;
     // As a program would that makes tenants while somebody waits.
-    let fleet = ground.fleet().await?.keep_connections(Duration::from_secs(10));
+    let fleet = ground
+        .fleet()
+        .await?
+        .keep_connections(Duration::from_secs(10));
     let mut connection = ground.connect().await?;
     let login = ground.app().get_username().to_owned();
     let owner = ground.owner();

@@ -25,8 +25,8 @@ const OPERATIONS: u32 = 50;
 const ANSWER: Duration = Duration::from_secs(2);
 
 impl Fleet {
-    /// Keeps up to four connections on which tenants were made open for `span` after each; none
-    /// unless it is said.
+    /// Keeps up to four connections on which tenants were made or looked up open for `span` after
+    /// each; none unless it is said.
     ///
     /// Opening one is a large part of making a small tenant, so this is for programs that make
     /// many, or that answer somebody who waits. Ten seconds are enough for either. Only a session

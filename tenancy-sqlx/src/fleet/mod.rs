@@ -183,14 +183,14 @@ impl Fleet {
     /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) when the database was never
     /// prepared.
     pub async fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let mut connection = self.open().await?;
+        let mut lent = self.lend().await?;
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "{TENANT} WHERE t.status <> 'purged' ORDER BY t.slug"
         )))
-        .fetch_all(&mut connection)
+        .fetch_all(&mut lent.connection)
         .await
         .map_err(ledger::explain);
-        let rows = transaction::finish(connection, rows).await?;
+        let rows = self.give_back(lent, rows).await?;
         Ok(rows
             .iter()
             .map(tenant_from_row)
@@ -203,9 +203,9 @@ impl Fleet {
     ///
     /// As [`Fleet::tenants`].
     pub async fn tenant(&self, slug: &Slug) -> Result<Option<Tenant>, Error> {
-        let mut connection = self.open().await?;
-        let tenant = find(&mut connection, slug).await;
-        transaction::finish(connection, tenant).await
+        let mut lent = self.lend().await?;
+        let tenant = find(&mut lent.connection, slug).await;
+        self.give_back(lent, tenant).await
     }
 
     /// Finds a tenant by the schema that holds its tables.
@@ -214,9 +214,9 @@ impl Fleet {
     ///
     /// As [`Fleet::tenants`].
     pub async fn tenant_of_schema(&self, schema: &SchemaName) -> Result<Option<Tenant>, Error> {
-        let mut connection = self.open().await?;
-        let tenant = find_by(&mut connection, "schema_name", schema.as_str()).await;
-        transaction::finish(connection, tenant).await
+        let mut lent = self.lend().await?;
+        let tenant = find_by(&mut lent.connection, "schema_name", schema.as_str()).await;
+        self.give_back(lent, tenant).await
     }
 
     /// The owner's login and where its server is.

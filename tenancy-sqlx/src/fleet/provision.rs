@@ -18,7 +18,6 @@ use super::transaction::{self, Locks};
 use super::{Fleet, NewTenant, ProvisionEvent, domains, find, grants};
 use crate::error::{Error, ErrorKind};
 use crate::migrate::RunKind;
-use crate::migrate::failure::Failure;
 use crate::migrate::ledger::{Scope, Target};
 use crate::migrate::script::{Script, apply};
 use crate::store::{TenantChange, telling};
@@ -228,7 +227,8 @@ impl Fleet {
             script.push(&operation.sql(DONE, json!({})));
         }
         let answers = apply(connection, &script).await;
-        let answers = answers.map_err(|failure| unmade(failure, plan))?;
+        let answers =
+            answers.map_err(|failure| failure.explained_by(|error| refused(error, plan)))?;
         let tenant = made(&answers, id, plan, status)?;
         progress(ProvisionEvent::Migrated {
             versions: self.migrations.tenant.versions(),
@@ -319,14 +319,6 @@ fn made(
         .with_status(status)
         .with_primary_domain(plan.domains.first().cloned())
         .with_times(row.try_get("created_at")?, row.try_get("updated_at")?))
-}
-
-/// Says why there is no tenant: by a migration, or by what it would be.
-fn unmade(failure: Failure, plan: &TenantPlan) -> Error {
-    match failure.of_framework() {
-        Ok(error) => refused(error, plan),
-        Err(failure) => failure.into_error(),
-    }
 }
 
 /// Names the domain when another tenant was first.

@@ -117,13 +117,14 @@ impl Failure {
         }
     }
 
-    /// What the server said about a statement that is no migration's.
-    pub(crate) fn of_framework(self) -> Result<sqlx::Error, Self> {
+    /// The failure as an error; what the server said about a statement that is no migration's,
+    /// `explain` explains.
+    pub(crate) fn explained_by(self, explain: impl FnOnce(sqlx::Error) -> Error) -> Error {
         match self.cause {
             Cause::Server(error) if self.file.is_none() && error.as_database_error().is_some() => {
-                Ok(error)
+                explain(error)
             }
-            cause => Err(Self { cause, ..self }),
+            cause => Self { cause, ..self }.into_error(),
         }
     }
 

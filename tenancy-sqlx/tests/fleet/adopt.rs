@@ -379,24 +379,20 @@ async fn an_adoption_that_is_killed_at_any_message_is_complete_or_absent() {
     let database = TestDatabase::new().await;
     let (fleet, _) = recorded(fleet(&database, set([POSTS])).await);
     let mut superuser = database.superuser().await;
+    let crash = Crash::never(&database.owner_options());
+    let migrations = fleet.migrations().clone();
+    let dying = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
+    let (dying, _) = recorded(dying.unwrap());
     for last in [Last::Lost, Last::Unanswered] {
         for at in 0.. {
             let name = format!("crash_{at}_{}", u8::from(last == Last::Lost));
             let from = format!("Crash {name}");
             django(&database, &format!("\"{from}\"")).await;
             let before = files(&mut superuser, &from).await;
-            let crash = Crash::at(&database.owner_options(), at, last);
             let new = || NewTenant::from_schema(schema(&name));
             let adoption = Adoption::of_schema(&from).as_tenant(new());
-            let migrations = fleet.migrations().clone();
-            let dying = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
-            let killed = match dying {
-                Ok(dying) => {
-                    let (dying, _) = recorded(dying);
-                    dying.adopt(adoption.clone()).await.map(drop)
-                }
-                Err(error) => Err(error),
-            };
+            crash.rise(at, last);
+            let killed = dying.adopt(adoption.clone()).await;
             assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
             let halves = format!(
                 "pg_namespace n FULL JOIN (SELECT * FROM tenancy.tenants WHERE schema_name = '{name}') t

@@ -437,16 +437,12 @@ async fn a_clone_that_is_killed_anywhere_is_complete_or_absent_after_the_same_ag
         "INSERT INTO acme.tags VALUES ('a'); INSERT INTO acme.notes (title, tag) VALUES ('x', 'a')",
     )
     .await;
-    let options = database.owner_options();
+    let crash = Crash::never(&database.owner_options());
+    let migrations = fleet.migrations().clone();
+    let cut = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
+    let cut = cut.unwrap();
     for last in [Last::Lost, Last::Unanswered] {
         for at in 0.. {
-            let crash = Crash::at(&options, at, last);
-            let cut = Fleet::connect(
-                crash.options(),
-                Some(APP.to_owned()),
-                fleet.migrations().clone(),
-            )
-            .await;
             let name = format!("copy-{}-{at}", if last == Last::Lost { "l" } else { "u" });
             let again = async |fleet: &Fleet| {
                 fleet
@@ -458,10 +454,8 @@ async fn a_clone_that_is_killed_anywhere_is_complete_or_absent_after_the_same_ag
                     )
                     .await
             };
-            let first = match &cut {
-                Ok(cut) => again(cut).await.map(drop),
-                Err(_) => Ok(()),
-            };
+            crash.rise(at, last);
+            let first = again(&cut).await;
             let second = again(&fleet).await;
             match second {
                 Ok(_) => {}

@@ -1,7 +1,7 @@
 //! Programs that are killed at any of their messages to the server.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,10 +20,11 @@ pub(crate) enum Last {
 /// A way to the server on which a program is killed at one of its messages: every connection ends
 /// at once, and none is let in afterwards, as after `kill -9`.
 ///
-/// Messages are counted over all connections, without those that only begin one.
+/// Messages are counted over all connections, without those that only begin one. One way serves
+/// any number of lives, so that a program needs to be connected only once.
 pub(crate) struct Crash {
     options: PgConnectOptions,
-    life: Arc<Life>,
+    life: Arc<Mutex<Arc<Life>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -37,26 +38,28 @@ struct Life {
 impl Crash {
     /// Kills at the message numbered `at`, counting from zero.
     pub(crate) fn at(server: &PgConnectOptions, at: usize, last: Last) -> Self {
+        let crash = Self::never(server);
+        crash.rise(at, last);
+        crash
+    }
+
+    /// Kills nobody before it is told to.
+    pub(crate) fn never(server: &PgConnectOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-        let life = Arc::new(Life {
-            sent: AtomicUsize::new(0),
-            at,
-            last,
-            dead: watch::Sender::new(false),
-        });
+        let life = Arc::new(Mutex::new(Life::until(usize::MAX, Last::Lost)));
         let options = server
             .clone()
             .socket(folder.path())
             .port(5432)
             .ssl_mode(PgSslMode::Disable);
-        let (server, alive) = (server.clone(), Arc::clone(&life));
+        let (server, lives) = (server.clone(), Arc::clone(&life));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if alive.is_over() {
-                    continue;
+                let life = Arc::clone(&lives.lock().unwrap());
+                if !life.is_over() {
+                    tokio::spawn(serve(client, server.clone(), life));
                 }
-                tokio::spawn(serve(client, server.clone(), Arc::clone(&alive)));
             }
         });
         Self {
@@ -66,6 +69,11 @@ impl Crash {
         }
     }
 
+    /// Lets the program live again, up to the message numbered `at`, counting anew from zero.
+    pub(crate) fn rise(&self, at: usize, last: Last) {
+        *self.life.lock().unwrap() = Life::until(at, last);
+    }
+
     /// How the program connects.
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.options.clone()
@@ -73,11 +81,20 @@ impl Crash {
 
     /// Whether the program came to the message at which it is killed.
     pub(crate) fn happened(&self) -> bool {
-        self.life.is_over()
+        self.life.lock().unwrap().is_over()
     }
 }
 
 impl Life {
+    fn until(at: usize, last: Last) -> Arc<Self> {
+        Arc::new(Self {
+            sent: AtomicUsize::new(0),
+            at,
+            last,
+            dead: watch::Sender::new(false),
+        })
+    }
+
     fn is_over(&self) -> bool {
         *self.dead.borrow()
     }

@@ -322,23 +322,16 @@ async fn an_import_that_is_killed_at_any_message_is_begun_anew() {
     .await;
     let (archive, _) = export(&fleet, "acme", ExportFormat::Archive).await;
     let expected = rows(&mut superuser, "acme").await;
+    let crash = Crash::never(&database.owner_options());
+    let migrations = fleet.migrations().clone();
+    let dying = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
+    let dying = dying.unwrap().resource(Arc::new(OnShelf(shelf.clone())));
     for last in [Last::Lost, Last::Unanswered] {
         for at in 0.. {
             let name = format!("crash{at}{}", if last == Last::Lost { "l" } else { "u" });
-            let crash = Crash::at(&database.owner_options(), at, last);
-            let migrations = fleet.migrations().clone();
-            let dying = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
-            let killed = match dying {
-                Ok(dying) => {
-                    let dying = dying.resource(Arc::new(OnShelf(shelf.clone())));
-                    let new = NewTenant::new(slug(&name));
-                    dying
-                        .import(Cursor::new(&archive), new, |_| {})
-                        .await
-                        .map(drop)
-                }
-                Err(error) => Err(error),
-            };
+            let new = NewTenant::new(slug(&name));
+            crash.rise(at, last);
+            let killed = dying.import(Cursor::new(&archive), new, |_| {}).await;
             assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
             eventually("the end of the killed program", async || {
                 (count(&mut superuser, LOCKS).await == 0).then_some(())

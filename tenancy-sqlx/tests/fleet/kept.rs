@@ -60,16 +60,19 @@ async fn what_migrations_leave_in_a_session_is_gone_before_the_next_operation() 
     let mut superuser = database.superuser().await;
     // Each but the last can be taken away; with that one the session ends.
     for (turn, dirt) in [
-        "DO $$ BEGIN CREATE TEMP TABLE dirt (); END $$",
-        "DO $$ BEGIN EXECUTE 'LISTEN dirt'; END $$",
-        "DO $$ BEGIN PERFORM pg_advisory_lock(42); END $$",
-        "DO $$ BEGIN PERFORM set_config('statement_timeout', '1', false); END $$",
-        "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
-        "DO $$ BEGIN EXECUTE 'PREPARE dirt AS SELECT 1'; END $$",
+        "CREATE TEMP TABLE dirt ()",
+        "IF EXISTS (SELECT pg_listening_channels()) THEN RAISE 'met'; END IF;
+         EXECUTE 'LISTEN dirt'",
+        "PERFORM pg_advisory_lock(42)",
+        "IF current_setting('work_mem') = '77kB' THEN RAISE 'met'; END IF;
+         PERFORM set_config('work_mem', '77kB', false)",
+        "EXECUTE 'DEALLOCATE ALL'",
+        "EXECUTE 'PREPARE dirt AS SELECT 1'",
     ]
     .into_iter()
     .enumerate()
     {
+        let dirt = format!("DO $$ BEGIN {dirt}; END $$").leak();
         let fleet = keeping(&database, dirt, LONG).await;
         let mut pids = Vec::new();
         for name in ["a", "b"] {

@@ -1,6 +1,7 @@
 //! A program is killed at each of its messages: what it did is complete afterwards, or absent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -22,10 +23,13 @@ enum After {
 
 /// A database and two stores, in which programs are killed.
 struct Stand {
-    database: TestDatabase,
+    _database: TestDatabase,
     stores: [Arc<Store>; 2],
     /// A fleet that nothing happens to.
     fleet: Fleet,
+    /// What the others die of, and one of those.
+    crash: Crash,
+    doomed: Fleet,
     superuser: PgConnection,
 }
 
@@ -37,12 +41,17 @@ impl Stand {
             Store::new("files", ScopeKind::Object),
             Store::new("search", ScopeKind::Index),
         ];
-        let fleet = connect(database.owner_options(), &stores).await.unwrap();
+        let fleet = connect(database.owner_options(), &stores).await;
+        let fleet = fleet.keep_connections(Duration::from_mins(10));
+        let crash = Crash::never(&database.owner_options());
+        let doomed = connect(crash.options(), &stores).await;
         let superuser = database.superuser().await;
         Self {
-            database,
+            _database: database,
             stores,
             fleet,
+            crash,
+            doomed,
             superuser,
         }
     }
@@ -62,14 +71,10 @@ impl Stand {
                     let name = slug(&format!("t{number}"));
                     number += 1;
                     before(&self.fleet, &name).await;
-                    let crash = Crash::at(&self.database.owner_options(), at, last);
-                    if let Ok(fleet) = connect(crash.options(), &self.stores).await {
-                        let ended = what(&fleet, &name).await;
-                        assert!(
-                            crash.happened() || ended.is_ok(),
-                            "{at} {last:?}: {ended:?}"
-                        );
-                    }
+                    self.crash.rise(at, last);
+                    let ended = what(&self.doomed, &name).await;
+                    let happened = self.crash.happened();
+                    assert!(happened || ended.is_ok(), "{at} {last:?}: {ended:?}");
                     let superuser = &mut self.superuser;
                     eventually("the end of every lock", async || {
                         (count(superuser, LOCKS).await == 0).then_some(())
@@ -90,7 +95,7 @@ impl Stand {
                         let table = format!("{}.notes", tenant.schema_name().quoted());
                         assert_eq!(count(&mut self.superuser, &table).await, 0, "{context}");
                     }
-                    if !crash.happened() {
+                    if !happened {
                         break;
                     }
                     assert!(at < 200, "it never comes to its end");
@@ -140,13 +145,13 @@ impl Stand {
     }
 }
 
-async fn connect(options: PgConnectOptions, stores: &[Arc<Store>]) -> Result<Fleet, Error> {
+async fn connect(options: PgConnectOptions, stores: &[Arc<Store>]) -> Fleet {
     let migrations = Migrations {
         shared: MigrationSet::default(),
         tenant: set([NOTES]),
     };
-    let fleet = Fleet::connect(options, Some(APP.to_owned()), migrations).await?;
-    Ok(with_stores(fleet, stores))
+    let fleet = Fleet::connect(options, Some(APP.to_owned()), migrations).await;
+    with_stores(fleet.unwrap(), stores)
 }
 
 async fn make(fleet: &Fleet, name: &Slug) {

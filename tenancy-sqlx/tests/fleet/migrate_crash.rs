@@ -1,6 +1,7 @@
 //! A migrator that is killed at any of its messages; whoever comes after it does the rest.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use tenancy_sqlx::{Fleet, Migration, MigrationSet, Migrations, Pace, Selection, Undo};
@@ -33,12 +34,13 @@ fn pace() -> Pace {
     Pace::new(jobs(1)).batch(NonZeroUsize::new(2).unwrap())
 }
 
-async fn connect(options: sqlx::postgres::PgConnectOptions) -> Result<Fleet, tenancy_sqlx::Error> {
+async fn connect(options: sqlx::postgres::PgConnectOptions) -> Fleet {
     let migrations = Migrations {
         tenant: migrations(),
         ..Migrations::default()
     };
-    Fleet::connect(options, Some(APP.to_owned()), migrations).await
+    let fleet = Fleet::connect(options, Some(APP.to_owned()), migrations).await;
+    fleet.unwrap().keep_connections(Duration::from_mins(10))
 }
 
 async fn versions(superuser: &mut PgConnection, slug: &str) -> Vec<i64> {
@@ -55,8 +57,11 @@ async fn versions(superuser: &mut PgConnection, slug: &str) -> Vec<i64> {
 async fn killed_at_every_message(last: Last) {
     let database = TestDatabase::new().await;
     let old = fleet(&database, set([NOTES])).await;
+    let old = old.keep_connections(Duration::from_mins(10));
     let mut superuser = database.superuser().await;
-    let sane = connect(database.owner_options()).await.unwrap();
+    let sane = connect(database.owner_options()).await;
+    let crash = Crash::never(&database.owner_options());
+    let doomed = connect(crash.options()).await;
     for at in 0..MESSAGES {
         let names: Vec<_> = (0..5).map(|n| format!("t{at:03}x{n}")).collect();
         for name in &names {
@@ -66,10 +71,8 @@ async fn killed_at_every_message(last: Last) {
                 .unwrap();
         }
         let these = || Selection::only(names.iter().map(|name| slug(name)));
-        let crash = Crash::at(&database.owner_options(), at, last);
-        if let Ok(doomed) = connect(crash.options()).await {
-            let _ = doomed.migrate(these(), pace(), |_| {}).await;
-        }
+        crash.rise(at, last);
+        let _ = doomed.migrate(these(), pace(), |_| {}).await;
         let report = sane.migrate(these(), pace(), |_| {}).await.unwrap();
         assert!(report.is_complete(), "killed at {at}: {report:?}");
         for name in &names {
@@ -112,8 +115,11 @@ async fn a_run_that_is_killed_after_any_message_is_completed_by_the_next() {
 async fn an_undo_that_is_killed_at_any_message_is_completed_by_the_next() {
     let database = TestDatabase::new().await;
     let old = fleet(&database, set([NOTES])).await;
+    let old = old.keep_connections(Duration::from_mins(10));
     let mut superuser = database.superuser().await;
-    let sane = connect(database.owner_options()).await.unwrap();
+    let sane = connect(database.owner_options()).await;
+    let crash = Crash::never(&database.owner_options());
+    let doomed = connect(crash.options()).await;
     for last in [Last::Lost, Last::Unanswered] {
         for at in 0..MESSAGES {
             let letter = if last == Last::Lost { 'a' } else { 'b' };
@@ -123,10 +129,8 @@ async fn an_undo_that_is_killed_at_any_message_is_completed_by_the_next() {
             }
             let these = Selection::only(names.iter().map(|name| slug(name)));
             let run = sane.migrate(these, pace(), |_| {}).await.unwrap().run;
-            let crash = Crash::at(&database.owner_options(), at, last);
-            if let Ok(doomed) = connect(crash.options()).await {
-                let _ = doomed.undo(run, pace(), |_| {}).await;
-            }
+            crash.rise(at, last);
+            let _ = doomed.undo(run, pace(), |_| {}).await;
             let report = sane.undo(Undo::run(run), pace(), |_| {}).await.unwrap();
             assert!(report.is_complete(), "killed at {at}: {report:?}");
             for name in &names {
