@@ -65,7 +65,7 @@ async fn a_selection_leaves_out_whom_it_excepts_and_who_is_in_another_status() {
     let old = fleet(&database, set([NOTES])).await;
     many(&old, "t", 5).await;
     old.suspend(&slug("t001")).await.unwrap();
-    old.suspend(&slug("t004")).await.unwrap();
+    old.archive(&slug("t004"), None).await.unwrap();
     old.purge(&slug("t004"), &slug("t004")).await.unwrap();
     let new = fleet(&database, set([NOTES, ADD])).await;
     for nobody in ["nobody", "t004"] {
