@@ -108,7 +108,8 @@ async fn run(cli: Cli) -> Result<Exit, Error> {
     let login = app
         .filter(|login| *login != owner.get_username())
         .map(str::to_owned);
-    let migrations = Migrations::read(&cli.migrations)?;
+    let migrations = Migrations::read(&cli.migrations)
+        .map_err(|error| error.while_doing("reading the folder of --migrations"))?;
     let mut fleet = Fleet::connect(owner, login, migrations)
         .await?
         .isolation(cli.isolation);

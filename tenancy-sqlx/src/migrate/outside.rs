@@ -9,12 +9,13 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Row};
 
+use super::batch::BRIEF;
 use super::check::{self, Refusal};
 use super::failure::Failure;
 use super::ledger::Scope;
 use super::migration::Migration;
 use super::statements::{Statement, split};
-use crate::fleet::transaction;
+use crate::fleet::transaction::{self, Patience};
 use crate::search_path;
 
 /// The first line of such a file, as sqlx marks it.
@@ -24,6 +25,10 @@ const CONCURRENTLY: &str = "CONCURRENTLY";
 
 /// How long a statement waits for others. It stands in nobody's way meanwhile.
 const WAIT: Duration = Duration::from_mins(1);
+
+/// How long it does in a tenant's first turn: whoever has an old transaction open keeps the worker
+/// from the others no longer, and what was built of an index is built again later.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// Whether `sql` opts out of its transaction.
 pub(super) fn is_marked(sql: &str) -> bool {
@@ -148,7 +153,9 @@ pub(super) async fn run(
     guard: &mut PgConnection,
     scope: &Scope,
     migration: &Migration,
+    patience: Patience,
 ) -> Result<(), Failure> {
+    let wait = if patience == BRIEF { FIRST_WAIT } else { WAIT };
     let schema = match scope {
         Scope::Tenant(target) => Some(&target.schema),
         _ => None,
@@ -156,7 +163,7 @@ pub(super) async fn run(
     let options = owner.clone().options([
         search_path::startup(schema),
         ("statement_timeout", "0".to_owned()),
-        ("lock_timeout", format!("{}ms", WAIT.as_millis())),
+        ("lock_timeout", format!("{}ms", wait.as_millis())),
         // A program that is gone leaves no statement behind for long.
         ("client_connection_check_interval", "1s".to_owned()),
     ]);

@@ -126,7 +126,7 @@ impl Runner<'_> {
                 if early {
                     self.close(connection, scope, alone).await?;
                 }
-                outside::run(self.owner, connection, scope, alone).await?;
+                outside::run(self.owner, connection, scope, alone, patience).await?;
                 if !early {
                     self.close(connection, scope, alone).await?;
                 }

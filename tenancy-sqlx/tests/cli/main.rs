@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+mod book;
 mod django;
 mod help;
 mod killed;

@@ -341,6 +341,9 @@ async fn a_run_that_is_taken_back_while_it_is_under_way_begins_nothing_more() {
                     meanwhile(&new, async |fleet| {
                         let run = fleet.runs(1).await.unwrap().remove(0);
                         assert!(run.finished_at.is_none());
+                        let nobody = Pace::new(jobs(1)).canary_tenants([slug("t5")]);
+                        let error = fleet.undo(run.id, nobody, |_| {}).await.unwrap_err();
+                        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
                         let report = fleet.undo(run.id, jobs(1), |_| {}).await.unwrap();
                         assert!(report.is_complete() && report.undone() > 0, "{report:?}");
                         *seen.lock().unwrap() = Some(run.id);

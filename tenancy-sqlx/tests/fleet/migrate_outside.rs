@@ -92,6 +92,13 @@ async fn what_all_share_may_do_without_a_transaction_too() {
 
 #[tokio::test]
 async fn an_open_transaction_of_the_application_holds_up_its_tenant_and_no_reader() {
+    // One worker alone comes to the other tenant as well.
+    for workers in [2, 1] {
+        held_up(workers).await;
+    }
+}
+
+async fn held_up(workers: usize) {
     let database = TestDatabase::new().await;
     let old = fleet(&database, set([NOTES])).await;
     create(&old, "acme").await;
@@ -101,7 +108,7 @@ async fn an_open_transaction_of_the_application_holds_up_its_tenant_and_no_reade
     run(&mut open, "INSERT INTO acme.notes (title) VALUES ('open')").await;
     let new = fleet(&database, set([NOTES, UNIQUE])).await;
     let migration = tokio::spawn(async move {
-        new.migrate(Selection::all(), jobs(2), |_| {})
+        new.migrate(Selection::all(), jobs(workers), |_| {})
             .await
             .unwrap()
     });

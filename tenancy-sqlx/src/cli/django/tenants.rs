@@ -65,7 +65,7 @@ pub struct DeleteTenant {
     )]
     schema: Option<SchemaName>,
     /// Remove everything of it for good.
-    #[arg(long, requires = "confirm")]
+    #[arg(long)]
     purge: bool,
     /// The tenant's schema or slug again: there is no way back.
     #[arg(long, value_name = "NAME", requires = "purge")]
@@ -81,7 +81,14 @@ impl DeleteTenant {
             return Ok(Exit::Usage);
         };
         let slug = tenant_of(fleet, &schema).await?.slug().clone();
-        let Some(confirm) = self.confirm.filter(|_| self.purge) else {
+        if self.purge && self.confirm.is_none() {
+            output.refuse(format!(
+                "not confirmed: there is no way back from a purge; add --confirm {schema} if it is \
+                 meant"
+            ));
+            return Ok(Exit::NotConfirmed);
+        }
+        let Some(confirm) = self.confirm else {
             fleet.prepare().await?;
             let tenant = fleet.archive(&slug, None).await?;
             return Ok(tenant::say(&tenant, output, || {

@@ -1,8 +1,9 @@
 //! A bar on a terminal, a line per tenant elsewhere.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::super::output::Output;
 use super::outcome;
@@ -17,10 +18,14 @@ pub(super) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     pub(super) fn new(output: &'a Output) -> Self {
+        // The last one is cut off where the terminal ends, so that all of it is one line.
         let template =
-            "{bar:30} {pos}/{len} tenants, {per_sec}, {elapsed} (about {eta} left), {msg}";
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            "{bar:24} {pos}/{len} tenants, {speed}, {elapsed}, about {eta} left {wide_msg}";
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("speed", |state: &ProgressState, text: &mut dyn Write| {
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            });
         Self {
             // It is drawn once it is known that there is something to do.
             bar: ProgressBar::hidden().with_style(style),
@@ -40,8 +45,8 @@ impl<'a> Progress<'a> {
                 }
             }
             MigrateEvent::Tenant(report) => {
-                self.bar.inc(1);
                 self.bar.set_message(report.slug.to_string());
+                self.bar.inc(1);
                 if self.bar.is_hidden() {
                     self.output.note(line(report));
                 } else if !report.outcome.is_complete() {

@@ -1,6 +1,7 @@
 //! Takes back exactly what one run applied.
 
 use sqlx::postgres::PgConnection;
+use tenancy_core::Slug;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -35,7 +36,8 @@ impl Fleet {
     /// [`ErrorKind::Configuration`] when a migration has no down script or its file was changed
     /// since, [`ErrorKind::Conflict`] when the run made a tenant or took something back itself,
     /// and when a later run applied something on top, unless such tenants are
-    /// [skipped](Undo::skip_superseded). What fails in a script is in the report.
+    /// [skipped](Undo::skip_superseded); [`ErrorKind::InvalidInput`] when a canary has nothing of
+    /// the run. What fails in a script is in the report.
     pub async fn undo(
         &self,
         undo: impl Into<Undo>,
@@ -94,10 +96,10 @@ impl Fleet {
     ) -> Result<RunReport, Error> {
         let mut report = RunReport::start(RunKind::Undo);
         let clock = Instant::now();
-        let (mut run, mut shares) = self.undoable(connection, undo).await?;
+        let (mut run, mut shares) = self.undoable(connection, undo, pace).await?;
         if run.finished_at.is_none() && end(connection, run.id).await? {
             // Whatever it was at when it ended is committed now, and nothing more comes.
-            (run, shares) = self.undoable(connection, undo).await?;
+            (run, shares) = self.undoable(connection, undo, pace).await?;
         }
         if shares.is_empty() && run.undone_by.is_some() {
             return Ok(report);
@@ -186,9 +188,20 @@ impl Fleet {
         &self,
         connection: &mut PgConnection,
         undo: Undo,
+        pace: &Pace,
     ) -> Result<(RunRecord, Vec<Share>), Error> {
         let (run, shares) = self.shares(connection, undo.run).await?;
-        let refusals = self.refusals(undo, &run, &shares);
+        let mut refusals = self.refusals(undo, &run, &shares);
+        let has_share = |slug: &Slug| {
+            let is_its =
+                |share: &Share| matches!(&share.scope, Scope::Tenant(t) if t.slug == *slug);
+            shares.iter().any(is_its)
+        };
+        let idle = pace.canaries.iter().find(|slug| !has_share(slug));
+        if let Some(slug) = idle.filter(|_| run.undone_by.is_none()) {
+            let why = format!("tenant {slug} is to go first and has nothing of it: name another");
+            refusals.push((ErrorKind::InvalidInput, why));
+        }
         let Some((kind, first)) = refusals.first() else {
             return Ok((run, shares));
         };
