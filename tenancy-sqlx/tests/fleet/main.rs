@@ -21,6 +21,7 @@ mod adopt;
 mod append;
 mod behind;
 mod clone;
+mod contend;
 mod doctor;
 mod drift;
 mod export;

@@ -96,8 +96,12 @@ impl Table {
 }
 
 /// A number for everything about `schema` that would make a copy of its rows wrong if it changed
-/// meanwhile: a table that is rewritten or emptied looks empty to older snapshots.
-pub(super) async fn stamp(connection: &mut PgConnection, schema: &str) -> Result<String, Error> {
+/// meanwhile: a table that is rewritten or emptied looks empty to older snapshots. A materialized
+/// view has no rows that are copied, and may be filled again at any time; so may an index be built.
+pub(in crate::fleet) async fn stamp(
+    connection: &mut PgConnection,
+    schema: &str,
+) -> Result<String, Error> {
     Ok(sqlx::query_scalar(
         "SELECT coalesce(pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ',
              c.oid, c.xmin, c.relfilenode, columns), ',' ORDER BY c.oid)), '')
@@ -105,7 +109,7 @@ pub(super) async fn stamp(connection: &mut PgConnection, schema: &str) -> Result
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
          LATERAL (SELECT pg_catalog.string_agg(a.xmin::text, ' ' ORDER BY attnum)
                   FROM pg_catalog.pg_attribute a WHERE attrelid = c.oid) AS a (columns)
-         WHERE nspname = $1",
+         WHERE nspname = $1 AND c.relkind NOT IN ('m', 'i', 'I')",
     )
     .bind(schema)
     .fetch_one(connection)
