@@ -8,6 +8,7 @@
 
 mod crash;
 mod faults;
+mod forger;
 mod patient;
 mod pooler;
 mod proxy;
@@ -25,6 +26,8 @@ mod contend;
 mod doctor;
 mod drift;
 mod export;
+mod hidden_rows;
+mod hostile;
 mod import;
 mod large;
 mod life_crash;
@@ -39,6 +42,7 @@ mod migrate_outside;
 mod migrate_undo;
 mod move_roles;
 mod names;
+mod odd_names;
 mod provision;
 mod publications;
 mod purge;
