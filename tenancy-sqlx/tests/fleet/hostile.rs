@@ -21,6 +21,9 @@ const TABLES: &str = "
     CREATE TRIGGER note BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION note();
     COMMENT ON TABLE notes IS 'what; there is';";
 
+/// What a forger does to a document.
+type Change = Box<dyn Fn(&str, &mut Value)>;
+
 fn object<'a>(schema: &'a mut Value, kind: &str) -> &'a mut Value {
     let objects = schema["objects"].as_array_mut().unwrap();
     objects
@@ -66,7 +69,6 @@ async fn what_is_no_definition_of_the_schema_is_refused_before_anything_is_made(
             }
         }
     };
-    type Change = Box<dyn Fn(&str, &mut Value)>;
     let changes: Vec<(&str, Change)> = vec![
         (
             "another schema is dropped",

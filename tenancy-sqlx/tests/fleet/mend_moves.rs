@@ -13,7 +13,7 @@ use crate::rich::export;
 use crate::shelf::{OnShelf, Shelf};
 use crate::support::*;
 
-async fn on_shelf(fleet: Fleet, shelf: &Arc<Shelf>) -> Fleet {
+fn on_shelf(fleet: Fleet, shelf: &Arc<Shelf>) -> Fleet {
     fleet.resource(Arc::new(OnShelf(Arc::clone(shelf))))
 }
 
@@ -21,7 +21,7 @@ async fn dying(fleet: &Fleet, crash: &Crash, shelf: &Arc<Shelf>) -> Option<Fleet
     let migrations = fleet.migrations().clone();
     let dying = Fleet::connect(crash.options(), Some(APP.to_owned()), migrations).await;
     match dying {
-        Ok(dying) => Some(on_shelf(dying, shelf).await),
+        Ok(dying) => Some(on_shelf(dying, shelf)),
         Err(_) => None,
     }
 }
@@ -31,7 +31,7 @@ async fn half_a_copy_and_half_an_import_are_taken_away_by_a_repair() {
     let database = TestDatabase::new().await;
     let shelf = Arc::new(Shelf::default());
     let plain = fleet(&database, set([NOTES, TAGS])).await;
-    let fleet = on_shelf(plain, &shelf).await;
+    let fleet = on_shelf(plain, &shelf);
     let acme = create(&fleet, "acme").await;
     shelf.put(&acme, "logo", b"png");
     let mut superuser = database.superuser().await;
@@ -103,7 +103,7 @@ async fn an_adoption_that_was_killed_keeps_its_tables_and_is_gone_on_with_by_a_r
     let database = TestDatabase::new().await;
     let shelf = Arc::new(Shelf::default());
     let plain = fleet(&database, set([NOTES])).await;
-    let fleet = on_shelf(plain, &shelf).await;
+    let fleet = on_shelf(plain, &shelf);
     let mut superuser = database.superuser().await;
     let mut owner = sqlx::ConnectOptions::connect(&database.owner_options())
         .await
@@ -163,7 +163,7 @@ async fn an_adoption_whose_resource_failed_is_gone_on_with_and_never_resumed_wit
     let database = TestDatabase::new().await;
     let shelf = Arc::new(Shelf::default());
     let plain = fleet(&database, set([NOTES])).await;
-    let fleet = on_shelf(plain, &shelf).await;
+    let fleet = on_shelf(plain, &shelf);
     let mut owner = sqlx::ConnectOptions::connect(&database.owner_options())
         .await
         .unwrap();

@@ -340,7 +340,7 @@ impl Import<'_> {
             for object in batch {
                 if definition::is_compound(object) {
                     transaction::send(connection, sql).await.map_err(making)?;
-                    sql = "SELECT".to_owned();
+                    sql = String::from("SELECT");
                     self.make_alone(connection, object).await.map_err(making)?;
                     continue;
                 }
