@@ -89,7 +89,7 @@ impl Fleet {
     /// those of the head, and where tenants are behind, those that they have. A tenant's own
     /// tables are only described, in the server and many tenants at a time, so nothing of it is
     /// locked. The order of columns and the names of schemas are no difference, and neither is who
-    /// may use what, which [`Fleet::doctor`] looks at. A tenant that is being made is not looked
+    /// may use what, which [`Fleet::doctor`] looks at, or what is published for replication. A tenant that is being made is not looked
     /// at. Of `selection` only the tenants count.
     ///
     /// # Errors
@@ -133,7 +133,10 @@ impl Fleet {
         for subject in &subjects {
             let expected = references.get(&subject.versions);
             let found = digests.get(&subject.target.schema);
-            if expected.map(|reference| &reference.digest) == found {
+            let is_known = |version| self.migrations.tenant.get(version).is_some();
+            if expected.map(|reference| &reference.digest) == found
+                && subject.versions.iter().copied().all(is_known)
+            {
                 continue;
             }
             let id = subject.target.id;

@@ -4,7 +4,7 @@ use tenancy_core::{Slug, Status, Tenant};
 
 use super::journal::Kind;
 use super::{Fleet, transaction};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::explain;
 
 /// What came of purging one tenant whose grace has passed.
@@ -22,7 +22,7 @@ impl Fleet {
     /// were archived without one wait for [`Fleet::purge`].
     ///
     /// One that fails stops no other; `progress` is told of each when it has ended. A tenant that
-    /// is brought back meanwhile stays.
+    /// is brought back meanwhile stays, and one that another program has purged is not told of.
     ///
     /// # Errors
     ///
@@ -65,7 +65,11 @@ impl Fleet {
     }
 
     async fn purge_if_expired(&self, slug: &Slug) -> Result<Option<Tenant>, Error> {
-        let mut life = self.enter_life(slug, Kind::Purge).await?;
+        let mut life = match self.enter_life(slug, Kind::Purge).await {
+            // Another program was quicker.
+            Err(error) if is_gone(&error) => return Ok(None),
+            life => life?,
+        };
         let waiting = "SELECT EXISTS (SELECT FROM tenancy.tenants WHERE id = $1
              AND status = 'archived' AND purge_after <= pg_catalog.clock_timestamp())";
         let is_expired = life.tenant.status() == Status::Archived
@@ -81,4 +85,8 @@ impl Fleet {
         life.finish(result.map_err(|error| error.while_doing(format!("purging tenant {slug}"))))
             .await
     }
+}
+
+fn is_gone(error: &Error) -> bool {
+    error.kind() == ErrorKind::Core(tenancy_core::ErrorKind::NotFound)
 }

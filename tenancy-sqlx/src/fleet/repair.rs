@@ -5,11 +5,11 @@ mod fault;
 use serde::Serialize;
 use serde_json::json;
 use sqlx::postgres::PgConnection;
-use tenancy_core::{SchemaName, Slug, Tenant, TenantId};
+use tenancy_core::{SchemaName, Slug, Status, Tenant, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::journal::{self, DONE, Kind, UNDONE};
+use super::journal::{self, BEGUN, DONE, JournalEntry, Kind, UNDONE};
 use super::life::{Life, failed, release};
 use super::role::Roles;
 use super::transaction::{self, Locks};
@@ -23,6 +23,7 @@ use crate::store::notify_of;
 
 pub use fault::Fault;
 use fault::Found;
+pub(super) use fault::HALF_ADOPTED;
 
 /// How far a repair goes.
 ///
@@ -115,7 +116,8 @@ impl Fleet {
     /// Completes what crashes cut off, and leaves alone what somebody is at work on.
     ///
     /// A tenant that is provisioning becomes active, or is taken back wholly when it was a copy or
-    /// an import, whose data nobody has any more. A purge that was confirmed and begun goes on.
+    /// an import, whose data nobody has any more. An adopted tenant whose resources were never all
+    /// ready gets them and becomes active; its tables stay, whatever fails. A purge that was confirmed and begun goes on.
     /// Resources that may not have been told of a suspension, an archiving, a resumption or a
     /// rename are told again. `progress` is told of each tenant when it has ended; one that fails
     /// stops no other.
@@ -197,6 +199,15 @@ impl Fleet {
         });
         let operation = operation.unwrap_or_else(|| life.operation.clone());
         let (connection, tenant) = (&mut life.connection, life.tenant.clone());
+        if tenant.status() == Status::Suspended {
+            let is_adoption =
+                |entry: &&JournalEntry| entry.kind == Kind::Adopt.as_str() && entry.step == BEGUN;
+            let operation = match entries.iter().find(is_adoption) {
+                Some(begun) => self.continued(begun, Kind::Adopt),
+                None => operation,
+            };
+            return self.provide(connection, tenant, &operation).await.map(drop);
+        }
         if fault == Fault::Undone {
             let all = usize::MAX;
             return self.take_back(connection, &tenant, &operation, all).await;

@@ -1,11 +1,13 @@
 //! Stops a tenant without losing anything, and lets it serve again.
 
 use serde_json::json;
-use tenancy_core::{Slug, Status, Tenant};
+use sqlx::AssertSqlSafe;
+use tenancy_core::{Slug, Status, Tenant, sabotaged};
 
 use super::Fleet;
 use super::journal::{BEGUN, DONE, Kind};
 use super::life::{Life, failed};
+use super::repair::HALF_ADOPTED;
 use crate::error::{Error, ErrorKind};
 
 impl Fleet {
@@ -36,7 +38,8 @@ impl Fleet {
     /// # Errors
     ///
     /// [`ErrorKind::Core`] with `NotFound` when there is no such tenant,
-    /// [`ErrorKind::Conflict`] when it is not suspended, and whatever a resource fails with; the
+    /// [`ErrorKind::Conflict`] when it is not suspended or its adoption has not come to its end, and
+    /// whatever a resource fails with; the
     /// message names it, the tenant stays suspended, and the same call may be repeated.
     pub async fn resume(&self, slug: &Slug) -> Result<Tenant, Error> {
         let mut life = self.enter_life(slug, Kind::Resume).await?;
@@ -81,6 +84,7 @@ impl Fleet {
                 ));
             }
         }
+        refuse_half_adopted(life).await?;
         life.note(BEGUN, json!({})).await?;
         for resource in &self.resources {
             resource
@@ -91,4 +95,22 @@ impl Fleet {
         let done = life.entry(DONE, json!({}));
         life.step(Status::Active, done).await
     }
+}
+
+/// Refuses a tenant for which some resource has nothing yet: it is not ready by being told so.
+async fn refuse_half_adopted(life: &mut Life) -> Result<(), Error> {
+    let half: bool = sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT {HALF_ADOPTED} FROM tenancy.tenants t WHERE t.id = $1"
+    )))
+    .bind(life.tenant.id().as_uuid())
+    .fetch_one(&mut life.connection)
+    .await?;
+    if !half || sabotaged!("fleet.half-adopted-resumed") {
+        return Ok(());
+    }
+    Err(life.refused(
+        "its adoption has not come to its end: run `tenant adopt` again with the same words, or \
+         `tenant repair`"
+            .to_owned(),
+    ))
 }

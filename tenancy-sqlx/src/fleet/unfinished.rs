@@ -7,7 +7,7 @@ use tenancy_core::{Status, Tenant, sabotaged};
 use super::journal::{DONE, Operation, UNDOING, UNDONE};
 use super::life::{failed, tell};
 use super::transaction::{self, Locks};
-use super::{Fleet, ProvisionEvent, drop, residue, role};
+use super::{Fleet, ProvisionEvent, dependents, drop, residue, role};
 use crate::error::Error;
 
 impl Fleet {
@@ -63,6 +63,8 @@ impl Fleet {
         drop::shrink(connection, operation, schema).await?;
         let id = tenant.id();
         transaction::send(connection, transaction::begin(&Locks::of_tenant(id))).await?;
+        // As everywhere, nothing of anybody else falls with it.
+        dependents::refuse(connection, schema).await?;
         tell(connection, tenant, &[], &[]).await?;
         let rows = residue::delete_rows(connection, tenant).await?;
         transaction::send(

@@ -6,7 +6,7 @@ mod set;
 mod check;
 mod names;
 mod outside;
-mod statements;
+pub(crate) mod statements;
 
 mod lint;
 

@@ -7,26 +7,26 @@ const LONGEST: usize = 63;
 
 /// One statement of a file.
 #[derive(Debug)]
-pub(super) struct Statement<'a> {
+pub(crate) struct Statement<'a> {
     /// Its text, with what stands in front of it, without the semicolon.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// Where the text begins in the file, in bytes.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// The line of its first word.
-    pub(super) line: usize,
-    pub(super) tokens: Vec<Placed<'a>>,
+    pub(crate) line: usize,
+    pub(crate) tokens: Vec<Placed<'a>>,
 }
 
 /// A token and where it ends in the file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
-    pub(super) token: Token<'a>,
-    pub(super) end: usize,
+pub(crate) struct Placed<'a> {
+    pub(crate) token: Token<'a>,
+    pub(crate) end: usize,
 }
 
 impl Statement<'_> {
     /// The keyword at `at`, upper case, or nothing.
-    pub(super) fn word(&self, at: usize) -> String {
+    pub(crate) fn word(&self, at: usize) -> String {
         match self.tokens.get(at).map(|placed| placed.token) {
             Some(Token::Word(word)) => word.to_ascii_uppercase(),
             _ => String::new(),
@@ -34,16 +34,16 @@ impl Statement<'_> {
     }
 
     /// Whether the tokens from `at` are these keywords.
-    pub(super) fn reads(&self, at: usize, words: &[&str]) -> bool {
+    pub(crate) fn reads(&self, at: usize, words: &[&str]) -> bool {
         (at..).zip(words).all(|(at, word)| self.word(at) == *word)
     }
 
     /// The place of these keywords in a row, if they are there.
-    pub(super) fn find(&self, words: &[&str]) -> Option<usize> {
+    pub(crate) fn find(&self, words: &[&str]) -> Option<usize> {
         (0..self.tokens.len()).find(|at| self.reads(*at, words))
     }
 
-    pub(super) fn is(&self, at: usize, symbol: char) -> bool {
+    pub(crate) fn is(&self, at: usize, symbol: char) -> bool {
         self.tokens
             .get(at)
             .is_some_and(|placed| placed.token == Token::Symbol(symbol))
@@ -51,7 +51,7 @@ impl Statement<'_> {
 
     /// The name that begins at `at`, without a schema, as PostgreSQL keeps it, and the place
     /// behind it.
-    pub(super) fn name(&self, mut at: usize) -> Option<(String, usize)> {
+    pub(crate) fn name(&self, mut at: usize) -> Option<(String, usize)> {
         loop {
             let name = match self.tokens.get(at)?.token {
                 Token::Word(word) => word.to_ascii_lowercase(),
@@ -70,7 +70,7 @@ impl Statement<'_> {
 }
 
 /// Cuts `sql`, whose quotes and comments were seen to end, at the semicolons between statements.
-pub(super) fn split(sql: &str) -> Vec<Statement<'_>> {
+pub(crate) fn split(sql: &str) -> Vec<Statement<'_>> {
     let offset = sql.len() - sql.strip_prefix('\u{feff}').unwrap_or(sql).len();
     let mut lexer = Lexer::new(sql);
     let mut statements = Vec::new();

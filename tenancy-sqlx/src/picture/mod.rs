@@ -3,7 +3,8 @@
 //! A definition names what is in its own schema without that schema. It is the same for every
 //! tenant with the same structure, so two schemas are compared object by object, and it can be
 //! run on the path of any schema, so a schema is built again elsewhere. Who owns what and who may
-//! use it is not in the picture: whoever makes a schema gives its rights.
+//! use it is not in the picture: whoever makes a schema gives its rights. Neither is which of it is
+//! published for replication.
 
 mod difference;
 mod object;

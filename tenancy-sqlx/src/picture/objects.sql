@@ -374,7 +374,9 @@ WITH rel AS MATERIALIZED (
         LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
         LEFT JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = target.oid
-          AND NOT coalesce(d.classid = 'pg_default_acl'::regclass
+          -- Who has rights, and which tables are published, is said elsewhere.
+          AND NOT coalesce(d.classid IN ('pg_default_acl'::regclass,
+                  'pg_publication_namespace'::regclass)
               OR c.relkind IN ('r', 'p', 'v', 'm', 'S')
               OR t.typtype IN ('e', 'd', 'r', 'm', 'c') OR p.prokind IN ('f', 'p', 'w')
               OR d.classid = 'pg_statistic_ext'::regclass, false)
@@ -387,7 +389,7 @@ WITH rel AS MATERIALIZED (
               UNION ALL SELECT 'pg_proc'::regclass, oid FROM routine) own
         JOIN pg_depend d ON d.refclassid = own.class AND d.refobjid = own.oid
         WHERE d.classid IN ('pg_cast'::regclass, 'pg_transform'::regclass,
-            'pg_event_trigger'::regclass, 'pg_publication_rel'::regclass)
+            'pg_event_trigger'::regclass)
           AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classid
               AND e.objid = d.objid AND e.deptype = 'i')
         UNION ALL

@@ -291,3 +291,51 @@ async fn a_thousand_tenants_are_looked_at_in_one_go() {
     assert_eq!(report.checked, 1_000);
     assert!(!report.has_drift());
 }
+
+#[tokio::test]
+async fn a_migration_outside_a_transaction_is_compared_like_every_other() {
+    let database = TestDatabase::new().await;
+    let outside =
+        "-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS notes_title ON notes (title);";
+    let old = fleet(&database, set([NOTES])).await;
+    create(&old, "acme").await;
+    let fleet = fleet(&database, set([NOTES, outside])).await;
+    fleet
+        .migrate(Selection::all(), jobs(1), |_| {})
+        .await
+        .unwrap();
+    create(&fleet, "globex").await;
+    assert_eq!(drift(&fleet).await, []);
+    let mut owner = owner(&database).await;
+    run(&mut owner, "DROP INDEX acme.notes_title").await;
+    let found = drift(&fleet).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(named(&found[0].1), [(Index, "notes_title")]);
+}
+
+#[tokio::test]
+async fn a_program_without_migrations_has_drift_where_there_is_anything() {
+    let database = TestDatabase::new().await;
+    let empty = fleet(&database, MigrationSet::default()).await;
+    create(&empty, "acme").await;
+    assert_eq!(drift(&empty).await, []);
+    let mut owner = owner(&database).await;
+    run(&mut owner, "CREATE TABLE acme.extra ()").await;
+    let found = drift(&empty).await;
+    assert_eq!(named(&found[0].1), [(Table, "extra")]);
+    run(&mut owner, "DROP SCHEMA acme CASCADE").await;
+    let found = drift(&empty).await;
+    assert_eq!(named(&found[0].1), [(ObjectKind::Schema, "acme")]);
+}
+
+#[tokio::test]
+async fn a_migration_that_this_program_has_not_is_named_also_when_it_changed_no_table() {
+    let database = TestDatabase::new().await;
+    let newer = fleet(&database, set([NOTES, "UPDATE notes SET title = ''"])).await;
+    create(&newer, "acme").await;
+    assert_eq!(drift(&newer).await, []);
+    let fleet = fleet(&database, set([NOTES])).await;
+    let found = drift(&fleet).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(named(&found[0].1), [(ObjectKind::Migration, "2")]);
+}

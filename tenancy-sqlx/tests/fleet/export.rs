@@ -127,7 +127,7 @@ async fn a_table_that_is_emptied_under_an_export_is_an_error_and_no_empty_table(
 }
 
 /// Runs the real psql.
-async fn psql(options: &PgConnectOptions, sql: &[u8]) -> (bool, String) {
+pub(crate) async fn psql(options: &PgConnectOptions, sql: &[u8]) -> (bool, String) {
     let mut psql = tokio::process::Command::new("psql");
     let host = options.get_socket().map_or_else(
         || options.get_host().to_owned(),

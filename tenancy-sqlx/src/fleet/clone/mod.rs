@@ -118,7 +118,7 @@ impl Fleet {
     ///
     /// [`ErrorKind::Core`] with `NotFound` when there is no such source.
     /// [`ErrorKind::Conflict`] when it is not active, suspended or in maintenance, when a name is
-    /// taken or still reserved, when the schema has something that cannot be made again elsewhere,
+    /// taken or still reserved, when a table was emptied or rewritten meanwhile, when the schema has something that cannot be made again elsewhere,
     /// such as a view of another tenant's tables, or when the comparison fails; the message names
     /// it. [`ErrorKind::Timeout`] when another operation on either tenant does not end. Whatever
     /// a [validator](Fleet::validator) or a resource fails with.

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 use tenancy_core::{SchemaName, sabotaged};
 
+use super::super::moves::structure;
 use super::super::transaction::{self, Locks};
 use super::{CloneEvent, Cloning};
 use crate::error::{Error, ErrorKind};
@@ -104,6 +105,8 @@ impl Cloning<'_> {
         source: &Picture,
         progress: &mut impl FnMut(CloneEvent),
     ) -> Result<(), Error> {
+        let schema = self.source.schema_name().clone();
+        let before = structure::stamp(self.connection, schema).await?;
         let mut moment = self.fleet.open().await?;
         let copied = async {
             transaction::send(
@@ -131,6 +134,13 @@ impl Cloning<'_> {
         };
         let copied = copied.await;
         transaction::finish(moment, copied).await?;
+        let now = structure::stamp(self.connection, schema).await?;
+        if now != before && !sabotaged!("fleet.clone-of-changed") {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "one of its source's tables was changed or emptied meanwhile: try again",
+            ));
+        }
         self.copy_sequences(source).await
     }
 

@@ -222,7 +222,7 @@ impl Fleet {
     }
 
     /// Makes the resources ready; whatever fails, the tenant keeps its tables and is suspended.
-    async fn provide(
+    pub(in crate::fleet) async fn provide(
         &self,
         connection: &mut PgConnection,
         tenant: Tenant,

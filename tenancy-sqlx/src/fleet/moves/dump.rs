@@ -39,12 +39,15 @@ impl<W: AsyncWrite + Unpin> Dump<W> {
             tenant.slug()
         );
         for extension in &needs.extensions {
+            let extension = extension.replace(['\n', '\r'], " ");
             let _ = writeln!(
                 head,
                 "-- It needs the extension {extension}, in schema public or extensions."
             );
         }
         for object in &needs.objects {
+            // A name may have a line of its own in it, which psql would run.
+            let object = object.replace(['\n', '\r'], " ");
             let _ = writeln!(head, "-- It needs {object}.");
         }
         let _ = write!(

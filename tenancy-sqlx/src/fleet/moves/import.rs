@@ -3,11 +3,13 @@
 use std::io::SeekFrom;
 
 use serde_json::json;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use tenancy_core::{Status, Tenant, TenantId, sabotaged};
 use tokio::io::{AsyncRead, AsyncSeek, AsyncSeekExt, BufReader};
 
 use super::archive::{Reader, Shape, Verified, When, hex, verify};
+use super::definition;
 use super::event::MoveEvent;
 use super::load::Load;
 use super::register::activate;
@@ -43,11 +45,14 @@ impl Fleet {
     /// An archive that is behind this program's migrations becomes a tenant that is behind, and
     /// the next run of migrations brings it to head.
     ///
-    /// Only import what you trust: the definitions in an archive are run as the owner.
+    /// Only import what you trust. Nothing is run but definitions of the forms that an export
+    /// writes, and one that names another tenant's tables is taken back; but the functions among
+    /// them are code, which runs as the owner, some of it during the import.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidInput`] when the archive is damaged or of a form that is not known.
+    /// [`ErrorKind::InvalidInput`] when the archive is damaged, of a form that is not known, or would
+    /// have anything else run than what makes its own objects.
     /// [`ErrorKind::SchemaMismatch`] when it has migrations that this program has not, or
     /// others of the same version. [`ErrorKind::Configuration`] when it has entries of a resource
     /// that is not registered. [`ErrorKind::Conflict`] when a name is taken or still reserved, or
@@ -67,6 +72,9 @@ impl Fleet {
         progress(MoveEvent::Verified {
             bytes: verified.bytes,
         });
+        if !sabotaged!("moves.statements-unchecked") {
+            definition::check(&verified)?;
+        }
         let applied = self.known(&verified)?;
         self.refuse_unknown_resources(&verified)?;
         let head = &verified.head;
@@ -330,15 +338,28 @@ impl Import<'_> {
         for batch in objects.chunks(AT_ONCE) {
             let mut sql = self.begin();
             for object in batch {
+                if definition::is_compound(object) {
+                    transaction::send(connection, sql).await.map_err(making)?;
+                    sql = String::from("SELECT");
+                    self.make_alone(connection, object).await.map_err(making)?;
+                    continue;
+                }
                 sql.push_str(";\n");
                 sql.push_str(&object.sql);
                 sql.push('\n');
             }
-            transaction::send(connection, sql)
-                .await
-                .map_err(|error| error.while_doing("making its objects"))?;
+            transaction::send(connection, sql).await.map_err(making)?;
             transaction::commit(connection).await?;
         }
+        Ok(())
+    }
+
+    /// Makes an object with semicolons in its statement, which the server must take for one.
+    async fn make_alone(&self, connection: &mut PgConnection, object: &Shape) -> Result<(), Error> {
+        sqlx::query(AssertSqlSafe(object.sql.clone()))
+            .persistent(false)
+            .execute(connection)
+            .await?;
         Ok(())
     }
 
@@ -368,6 +389,8 @@ impl Import<'_> {
     async fn prove(&self, connection: &mut PgConnection, tenant: &Tenant) -> Result<(), Error> {
         transaction::send(connection, transaction::begin(&Locks::none())).await?;
         let made = Picture::read(connection, &self.plan.schema).await?;
+        // Whoever made the archive may have known the names of others.
+        made.require_whole()?;
         let differences = structure::schema(&made).differences(&self.verified.schema);
         if !differences.is_empty() && !sabotaged!("moves.structure-unproved") {
             return Err(Error::new(
@@ -401,6 +424,10 @@ async fn rewind<R: AsyncSeek + Unpin>(archive: &mut R) -> Result<(), Error> {
             let why = format!("the archive cannot be read twice: {error}");
             Error::new(ErrorKind::Unavailable, why).with_source(error)
         })
+}
+
+fn making(error: Error) -> Error {
+    error.while_doing("making its objects")
 }
 
 fn importing(plan: &TenantPlan, error: Error) -> Error {

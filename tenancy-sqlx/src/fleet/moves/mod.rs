@@ -11,13 +11,14 @@ mod adopt;
 
 mod archive;
 mod event;
-mod structure;
+pub(super) mod structure;
 
 mod dump;
 mod export;
 
 mod info;
 
+mod definition;
 mod half;
 mod load;
 

@@ -99,8 +99,9 @@ impl Table {
 }
 
 /// A number for everything about `schema` that would make a copy of its rows wrong if it changed
-/// meanwhile: a table that is rewritten or emptied looks empty to older snapshots.
-pub(super) async fn stamp(
+/// meanwhile: a table that is rewritten or emptied looks empty to older snapshots. A materialized
+/// view has no rows that are copied, and may be filled again at any time; so may an index be built.
+pub(in crate::fleet) async fn stamp(
     connection: &mut PgConnection,
     schema: &SchemaName,
 ) -> Result<String, Error> {
@@ -111,7 +112,7 @@ pub(super) async fn stamp(
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
          LATERAL (SELECT pg_catalog.string_agg(a.xmin::text, ' ' ORDER BY attnum)
                   FROM pg_catalog.pg_attribute a WHERE attrelid = c.oid) AS a (columns)
-         WHERE nspname = $1",
+         WHERE nspname = $1 AND c.relkind NOT IN ('m', 'i', 'I')",
     )
     .bind(schema.as_str())
     .fetch_one(connection)

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
 use tenancy_core::{Slug, Status, TenantId};
 
 use super::Repair;
@@ -77,19 +77,26 @@ pub(super) struct Found {
     pub(super) fault: Fault,
 }
 
+/// Whether the tenant `t` was adopted, and its resources were never all made ready.
+pub(in crate::fleet) const HALF_ADOPTED: &str = "EXISTS (SELECT FROM tenancy.journal b
+        WHERE b.tenant_id = t.id AND b.kind = 'adopt' AND b.step = 'begun'
+          AND NOT EXISTS (SELECT FROM tenancy.journal d
+              WHERE d.operation = b.operation AND d.step = 'done'))";
+
 /// Finds the tenants that are not as they should be, or looks at one of them.
 pub(super) async fn find(
     connection: &mut PgConnection,
     only: Option<TenantId>,
 ) -> Result<Vec<Found>, Error> {
     // Whether somebody is at work on them shows only when their locks are tried.
-    let rows = sqlx::query(
+    let rows = sqlx::query(AssertSqlSafe(format!(
         "SELECT * FROM (
             SELECT t.id, t.slug, t.status, last.kind, n.oid IS NULL AS is_missing,
                    t.status = 'archived' AND EXISTS (SELECT FROM tenancy.journal
                        WHERE tenant_id = t.id AND kind = 'purge' AND step = 'begun') AS is_doomed,
                    EXISTS (SELECT FROM tenancy.journal
                        WHERE tenant_id = t.id AND step = 'undoing') AS is_going,
+                   t.status = 'suspended' AND {HALF_ADOPTED} AS is_half_adopted,
                    (last.kind = 'rename' OR (last.kind, t.status) IN (('suspend', 'suspended'),
                        ('resume', 'suspended'), ('archive', 'archived')))
                        AND last.step NOT IN ('done', 'failed', 'undone') AS is_cut_off
@@ -99,8 +106,9 @@ pub(super) async fn find(
             LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = t.schema_name
             WHERE t.status <> 'purged' AND ($1::uuid IS NULL OR t.id = $1)) AS looked_at
          WHERE status = 'provisioning' OR is_doomed OR is_cut_off OR is_missing
+            OR is_half_adopted
          ORDER BY slug",
-    )
+    )))
     .bind(only.map(|id| *id.as_uuid()))
     .fetch_all(connection)
     .await
@@ -119,6 +127,8 @@ pub(super) async fn find(
             Fault::Purge
         } else if row.try_get("is_missing")? {
             Fault::SchemaMissing
+        } else if row.try_get("is_half_adopted")? {
+            Fault::Unfinished
         } else {
             match kind {
                 Some(Kind::Suspend) => Fault::Suspend,
