@@ -106,7 +106,7 @@ impl Cloning<'_> {
         progress: &mut impl FnMut(CloneEvent),
     ) -> Result<(), Error> {
         let schema = self.source.schema_name().clone();
-        let before = structure::stamp(self.connection, schema).await?;
+        let before = structure::stamp(self.connection, &schema).await?;
         let mut moment = self.fleet.open().await?;
         let copied = async {
             transaction::send(
@@ -134,7 +134,7 @@ impl Cloning<'_> {
         };
         let copied = copied.await;
         transaction::finish(moment, copied).await?;
-        let now = structure::stamp(self.connection, schema).await?;
+        let now = structure::stamp(self.connection, &schema).await?;
         if now != before && !sabotaged!("fleet.clone-of-changed") {
             return Err(Error::new(
                 ErrorKind::Conflict,
