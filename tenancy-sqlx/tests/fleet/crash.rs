@@ -117,7 +117,10 @@ async fn serve(client: UnixStream, server: PgConnectOptions, life: Arc<Life>) {
         between(from_client, to_client, from, to, &life).await;
     } else {
         let address = (server.get_host().to_owned(), server.get_port());
-        let (from, to) = TcpStream::connect(address).await.unwrap().into_split();
+        let upstream = TcpStream::connect(address).await.unwrap();
+        // Messages are passed on one by one; none waits for the answer to the one before.
+        upstream.set_nodelay(true).unwrap();
+        let (from, to) = upstream.into_split();
         between(from_client, to_client, from, to, &life).await;
     }
 }

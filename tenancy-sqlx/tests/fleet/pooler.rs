@@ -177,7 +177,9 @@ async fn dial(server: &PgConnectOptions) -> std::io::Result<Server> {
         return Ok(Box::new(UnixStream::connect(path).await?));
     }
     let address = (server.get_host().to_owned(), server.get_port());
-    Ok(Box::new(TcpStream::connect(address).await?))
+    let upstream = TcpStream::connect(address).await?;
+    upstream.set_nodelay(true)?;
+    Ok(Box::new(upstream))
 }
 
 /// Stands in front of a server and says that it is another version.

@@ -72,6 +72,7 @@ async fn serve(client: UnixStream, server: PgConnectOptions, counts: Arc<Counts>
     } else {
         let address = (server.get_host().to_owned(), server.get_port());
         let upstream = TcpStream::connect(address).await.unwrap();
+        upstream.set_nodelay(true).unwrap();
         let (mut from_server, to_server) = upstream.into_split();
         tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
         count(&mut from_client, to_server, &counts).await;

@@ -95,7 +95,11 @@ pub(crate) async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {
             let socket = folder.join(format!(".s.PGSQL.{port}"));
             Box::new(UnixStream::connect(socket).await.unwrap())
         }
-        None => Box::new(TcpStream::connect((behind.get_host(), port)).await.unwrap()),
+        None => {
+            let server = TcpStream::connect((behind.get_host(), port)).await.unwrap();
+            server.set_nodelay(true).unwrap();
+            Box::new(server)
+        }
     }
 }
 
