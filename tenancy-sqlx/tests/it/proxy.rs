@@ -90,17 +90,13 @@ pub(crate) async fn dial(behind: &PgConnectOptions) -> Box<dyn Stream> {
         let host = behind.get_host();
         host.starts_with('/').then(|| host.into())
     });
-    match folder {
-        Some(folder) => {
-            let socket = folder.join(format!(".s.PGSQL.{port}"));
-            Box::new(UnixStream::connect(socket).await.unwrap())
-        }
-        None => {
-            let server = TcpStream::connect((behind.get_host(), port)).await.unwrap();
-            server.set_nodelay(true).unwrap();
-            Box::new(server)
-        }
+    if let Some(folder) = folder {
+        let socket = folder.join(format!(".s.PGSQL.{port}"));
+        return Box::new(UnixStream::connect(socket).await.unwrap());
     }
+    let server = TcpStream::connect((behind.get_host(), port)).await.unwrap();
+    server.set_nodelay(true).unwrap();
+    Box::new(server)
 }
 
 async fn carry(

@@ -70,7 +70,7 @@ async fn visitors_meet_a_tenant_as_its_operator_leaves_it() {
     let purge = |confirm| ["tenant", "purge", "shop", "--confirm", confirm];
     refused(&database, &purge("shop"), 1, "archive it first").await;
     done(&database, &["tenant", "archive", "shop"]).await;
-    refused(&database, &purge("shot"), 1, "confirmed by its own slug").await;
+    refused(&database, &purge("shot"), 6, "confirmed by --confirm shop").await;
     refused(&database, &["tenant", "purge", "shop"], 6, "--confirm").await;
     let purged = json(&database, &purge("shop")).await;
     assert_eq!(purged["tenant"]["status"], "purged");
