@@ -3,8 +3,9 @@
 use clap::Args;
 use tenancy_core::{Domain, SchemaName, Slug};
 
+use super::new_tenant;
 use super::output::{Exit, Output};
-use crate::{CloneData, Error, Fleet, NewTenant};
+use crate::{CloneData, Error, Fleet};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,16 +39,7 @@ pub(super) async fn clone(
     words: CloneWords,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let mut new = NewTenant::new(words.new);
-    if let Some(schema) = words.schema {
-        new = new.schema(schema);
-    }
-    if let Some(name) = words.name {
-        new = new.name(name);
-    }
-    if let Some(domain) = words.domain {
-        new = new.domain(domain);
-    }
+    let new = new_tenant::of_words(words.new, words.schema, words.name, words.domain);
     let data = if words.without_data {
         CloneData::SchemaOnly
     } else {
@@ -60,10 +52,7 @@ pub(super) async fn clone(
         })
         .await?;
     output.result("tenant", &tenant, || {
-        let address = tenant.primary_domain().map_or_else(
-            || "it has no domain yet: add one with `domain add`".to_owned(),
-            |domain| format!("it answers at {domain}"),
-        );
+        let address = new_tenant::address(&tenant);
         format!(
             "tenant {} is a clone of {}, in schema {}; {address}",
             tenant.slug(),

@@ -28,6 +28,7 @@
     reason = "commands talk to a terminal"
 )]
 
+mod new_tenant;
 mod output;
 
 mod clone;

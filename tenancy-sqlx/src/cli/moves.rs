@@ -8,9 +8,10 @@ use tenancy_core::{Domain, SchemaName, Slug};
 use tokio::fs;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
+use super::new_tenant;
 use super::output::{Exit, Output, count, table};
 use crate::{Adoption, AdoptionPlan, ArchiveInfo, ExportFormat, ExportSummary};
-use crate::{Error, ErrorKind, Fleet, NewTenant, TableRows};
+use crate::{Error, ErrorKind, Fleet, TableRows};
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -190,16 +191,7 @@ impl Import {
             return Ok(Exit::Usage);
         }
         let file = open(&self.file).await?;
-        let mut new = NewTenant::new(self.slug);
-        if let Some(schema) = self.schema {
-            new = new.schema(schema);
-        }
-        if let Some(name) = self.name {
-            new = new.name(name);
-        }
-        if let Some(domain) = self.domain {
-            new = new.domain(domain);
-        }
+        let new = new_tenant::of_words(self.slug, self.schema, self.name, self.domain);
         fleet.prepare().await?;
         let tenant = fleet
             .import(file, new, |event| output.note(format!("  {event}")))
@@ -252,16 +244,7 @@ pub(super) async fn inspect(path: &Path, output: &Output) -> Result<Exit, Error>
 
 impl Adopt {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
-        let mut new = NewTenant::new(self.slug);
-        if let Some(schema) = self.schema {
-            new = new.schema(schema);
-        }
-        if let Some(name) = self.name {
-            new = new.name(name);
-        }
-        if let Some(domain) = self.domain {
-            new = new.domain(domain);
-        }
+        let new = new_tenant::of_words(self.slug, self.schema, self.name, self.domain);
         let mut adoption = Adoption::of_schema(self.from_schema).as_tenant(new);
         if let Some(version) = self.to {
             adoption = adoption.up_to(version);

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use tenancy_core::{Domain, SchemaName, Slug, Tenant};
 
 use super::output::{Exit, Output, table};
-use super::{lifecycle, moves, psql, purge};
+use super::{lifecycle, moves, new_tenant, psql, purge};
 use crate::{Error, ErrorKind, Fleet, NewTenant, ProvisionEvent, Rename};
 
 const CREATE_EXAMPLES: &str = "\
@@ -133,18 +133,10 @@ impl TenantCommand {
     pub(super) async fn run(self, fleet: &Fleet, output: &Output) -> Result<Exit, Error> {
         match self {
             Self::Create(words) => {
-                let mut new = NewTenant::new(words.slug);
-                if let Some(schema) = words.schema {
-                    new = new.schema(schema);
-                }
-                if let Some(name) = words.name {
-                    new = new.name(name);
-                }
+                let mut new =
+                    new_tenant::of_words(words.slug, words.schema, words.name, words.domain);
                 if let Some(description) = words.description {
                     new = new.description(description);
-                }
-                if let Some(domain) = words.domain {
-                    new = new.domain(domain);
                 }
                 create(fleet, new, output).await
             }
@@ -212,10 +204,7 @@ pub(super) async fn create(fleet: &Fleet, new: NewTenant, output: &Output) -> Re
         })
         .await?;
     output.result("tenant", &tenant, || {
-        let address = tenant.primary_domain().map_or_else(
-            || "it has no domain yet: add one with `domain add`".to_owned(),
-            |domain| format!("it answers at {domain}"),
-        );
+        let address = new_tenant::address(&tenant);
         format!(
             "tenant {} is ready in schema {}; {address}",
             tenant.slug(),
