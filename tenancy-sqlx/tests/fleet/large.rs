@@ -27,6 +27,7 @@ async fn fill(owner: PgConnectOptions, tables: usize) {
 #[tokio::test]
 async fn three_thousand_tables_are_dropped_on_a_server_with_default_settings() {
     const TABLES: usize = 3000;
+    #[cfg(sabotage)]
     tenancy_core::testing::sabotage();
     let options = EmbeddedOptions::temporary().locks_per_transaction(64);
     let server = EmbeddedPg::start(options).await.unwrap();
