@@ -399,10 +399,7 @@ async fn an_adoption_that_is_killed_at_any_message_is_complete_or_absent() {
                  ON nspname = schema_name WHERE '{name}' IN (nspname, schema_name)
                  AND (nspname IS NULL OR schema_name IS NULL)"
             );
-            eventually("the end of the killed program", async || {
-                (count(&mut superuser, LOCKS).await == 0).then_some(())
-            })
-            .await;
+            no_locks(&mut superuser).await;
             assert_eq!(count(&mut superuser, &halves).await, 0, "{at} {last:?}");
 
             let adopted = fleet.adopt(adoption).await.unwrap();

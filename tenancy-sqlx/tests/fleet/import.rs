@@ -333,10 +333,7 @@ async fn an_import_that_is_killed_at_any_message_is_begun_anew() {
             crash.rise(at, last);
             let killed = dying.import(Cursor::new(&archive), new, |_| {}).await;
             assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
-            eventually("the end of the killed program", async || {
-                (count(&mut superuser, LOCKS).await == 0).then_some(())
-            })
-            .await;
+            no_locks(&mut superuser).await;
             let active = format!("tenancy.tenants WHERE slug = '{name}' AND status = 'active'");
             if count(&mut superuser, &active).await == 0 {
                 import(&fleet, &archive, &name).await;

@@ -60,10 +60,7 @@ async fn half_a_copy_and_half_an_import_are_taken_away_by_a_repair() {
                     dying.import(Cursor::new(&archive), new, |_| {}).await
                 };
                 assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
-                eventually("the end of the killed program", async || {
-                    (count(&mut superuser, LOCKS).await == 0).then_some(())
-                })
-                .await;
+                no_locks(&mut superuser).await;
                 let tenant = fleet.tenant(&slug("copy")).await.unwrap();
                 let report = fleet.repair(Repair::new(), |_| {}).await.unwrap();
                 assert!(report.is_complete(), "{at}: {report:?}");
@@ -126,10 +123,7 @@ async fn an_adoption_that_was_killed_keeps_its_tables_and_is_gone_on_with_by_a_r
         let adoption = Adoption::of_schema(&name);
         let killed = dying.adopt(adoption.clone()).await;
         assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
-        eventually("the end of the killed program", async || {
-            (count(&mut superuser, LOCKS).await == 0).then_some(())
-        })
-        .await;
+        no_locks(&mut superuser).await;
         let before = fleet.tenant(&slug(&name)).await.unwrap();
         let report = fleet.repair(Repair::new(), |_| {}).await.unwrap();
         let rows = format!("{name}.notes");

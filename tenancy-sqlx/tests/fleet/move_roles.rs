@@ -158,10 +158,7 @@ async fn what_is_killed_leaves_no_role_after_a_repair() {
                 dying.import(Cursor::new(&archive), new, |_| {}).await
             };
             assert!(killed.is_ok() || crash.happened(), "{at}: {killed:?}");
-            eventually("the end of the killed program", async || {
-                (count(&mut superuser, LOCKS).await == 0).then_some(())
-            })
-            .await;
+            no_locks(&mut superuser).await;
             let report = fleet.repair(Repair::new(), |_| {}).await.unwrap();
             assert!(report.is_complete(), "{at}: {report:?}");
             halves += report.tenants.len();

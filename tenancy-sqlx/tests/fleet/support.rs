@@ -75,6 +75,14 @@ pub(crate) async fn create(fleet: &Fleet, name: &str) -> Tenant {
 pub(crate) const LOCKS: &str = "(SELECT granted FROM pg_locks WHERE locktype = 'advisory' \
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) locks";
 
+/// Waits until the server has noticed that a killed program is gone.
+pub(crate) async fn no_locks(connection: &mut PgConnection) {
+    eventually("the end of the killed program", async || {
+        (count(connection, LOCKS).await == 0).then_some(())
+    })
+    .await;
+}
+
 /// Runs statements as `connection`'s login.
 pub(crate) async fn run(connection: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
