@@ -34,6 +34,8 @@ mod resource;
 
 pub mod cache;
 
+pub mod outbox;
+
 mod exposition;
 
 mod future;
