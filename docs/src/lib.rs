@@ -26,3 +26,4 @@ page!(doctor, "book/reference/doctor.md");
 page!(moving, "book/guide/moving.md");
 page!(testing, "book/guide/testing.md");
 page!(poolers, "book/guide/poolers.md");
+page!(deployment, "book/guide/deployment.md");

@@ -42,6 +42,8 @@ pub mod doctor;
 
 mod store;
 
+mod presence;
+
 #[cfg(feature = "axum")]
 mod extract;
 
@@ -76,6 +78,7 @@ pub use migrate::{
 pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
+pub use presence::{Announcement, Presence};
 pub use query::{Execute, Query};
 pub use role::TenantRole;
 pub use rows::Rows;

@@ -61,6 +61,7 @@ pub(super) fn shared(login: &str) -> String {
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
+         GRANT {ROWS} ON tenancy.processes TO {login}; \
          {append}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",

@@ -22,6 +22,7 @@ mod oracle;
 mod poison;
 mod polls;
 mod pool;
+mod presence;
 mod proxy;
 mod roles;
 mod savepoints;
