@@ -147,27 +147,40 @@ impl Database {
     /// Only that one connection is proved. Whether every later one has the same login and path,
     /// whether hooks of the pool leave session state behind, and whether other holders of the
     /// pool do, cannot be seen from here; an abandoned connection is checked before it goes back.
-    /// The number of prepared statements that its connections keep is taken to be sqlx's default
-    /// of 100, beyond which statements are sent unprepared. Connections do not age by the tenants
-    /// they meet, and no tenant's share is kept from another. Prefer [`Database::connect`].
+    /// The number of prepared statements that its connections keep cannot be seen either, and is
+    /// taken to be sqlx's default of 100, beyond which statements are sent unprepared;
+    /// [`Database::from_pool_with`] says another one. Connections do not age by the tenants they
+    /// meet, and no tenant's share is kept from another. Prefer [`Database::connect`].
     ///
     /// # Errors
     ///
     /// Those of [`Database::connect`].
     pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
-        Self::from_pool_behind(pool, Pooler::None).await
+        let settings = PoolSettings::default().statement_cache_capacity(100);
+        Self::from_pool_with(pool, settings).await
     }
 
-    /// Takes a pool whose connections go through `pooler`, as [`Database::from_pool`] does; what
-    /// it goes through is taken on trust.
+    /// Takes a pool as [`Database::from_pool`] does, and what `settings` say of it on trust: what
+    /// it goes through, and how many prepared statements its connections keep. What is the pool's
+    /// own business, such as its size, is left to it.
+    ///
+    /// ```no_run
+    /// # use sqlx::postgres::{PgConnectOptions, PgPool};
+    /// # use tenancy_sqlx::{Database, PoolSettings};
+    /// # async fn example(options: PgConnectOptions) -> Result<(), Box<dyn std::error::Error>> {
+    /// // A hundred tenants with ten statements each: so many on every connection.
+    /// let options = options.statement_cache_capacity(1_000);
+    /// let pool = PgPool::connect_with(options).await?;
+    /// let settings = PoolSettings::default().statement_cache_capacity(1_000);
+    /// let database = Database::from_pool_with(pool, settings).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of [`Database::connect`].
-    pub async fn from_pool_behind(pool: PgPool, pooler: Pooler) -> Result<Self, Error> {
-        let settings = PoolSettings::default()
-            .statement_cache_capacity(100)
-            .pooler(pooler);
+    pub async fn from_pool_with(pool: PgPool, settings: PoolSettings) -> Result<Self, Error> {
         let options = pool.connect_options();
         let shared = Arc::new(Shared::new(&settings, options.get_application_name()));
         let link = Link::Given(pool.acquire().await?);

@@ -115,7 +115,8 @@ impl Posts {
     ///
     /// When the server is not reached.
     pub async fn brought(&self) -> Result<Database, Failure> {
-        Ok(Database::from_pool(self.plain().await?).await?)
+        let settings = PoolSettings::default().statement_cache_capacity(STATEMENTS);
+        Ok(Database::from_pool_with(self.plain().await?, settings).await?)
     }
 
     /// The floor: as many connections that keep as many statements, without the ping that sqlx
