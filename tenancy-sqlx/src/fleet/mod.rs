@@ -53,6 +53,7 @@ use crate::migrate::ledger::{self, Sets};
 use crate::migrate::{Migration, MigrationSet, Migrations};
 use crate::pooler;
 use crate::store::{TENANT, tenant_from_row};
+use crate::transaction::OutboxEntry;
 
 pub use clone::{CloneData, CloneEvent};
 pub use domains::{DomainRecord, DomainRole};
@@ -100,6 +101,7 @@ pub struct Fleet {
     pub(crate) application: Option<PgConnectOptions>,
     pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
+    first_messages: Vec<OutboxEntry>,
     public_hosts: Vec<Domain>,
     validators: Vec<Arc<dyn TenantValidator>>,
     reservation: Duration,
@@ -132,6 +134,7 @@ impl Fleet {
             application: None,
             migrations,
             resources: Vec::new(),
+            first_messages: Vec::new(),
             public_hosts: Vec::new(),
             validators: Vec::new(),
             reservation: names::RESERVATION,
@@ -155,6 +158,24 @@ impl Fleet {
     #[must_use]
     pub fn resource(mut self, resource: Arc<dyn TenantResource>) -> Self {
         self.resources.push(resource);
+        self
+    }
+
+    /// Leaves `message` in the outbox for every tenant that comes to be, whichever way: made, cloned,
+    /// imported or adopted. It is there exactly when the tenant is.
+    ///
+    /// For what is built from a tenant's rows elsewhere, such as its search index: who builds it is
+    /// told when the tenant serves, and whatever is down meanwhile keeps no tenant from being made.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Fleet, OutboxEntry};
+    /// # fn example(fleet: Fleet) -> Fleet {
+    /// fleet.first_message(OutboxEntry::new("search.products", "*"))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn first_message(mut self, message: OutboxEntry) -> Self {
+        self.first_messages.push(message);
         self
     }
 

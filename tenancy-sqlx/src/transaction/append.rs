@@ -71,6 +71,12 @@ impl OutboxEntry {
         self.payload = payload;
         self
     }
+
+    /// Topic, key and payload as texts.
+    pub(crate) fn parts(&self) -> [String; 3] {
+        let payload = self.payload.to_string();
+        [self.topic.clone(), self.key.clone(), payload]
+    }
 }
 
 impl AuditEntry {
