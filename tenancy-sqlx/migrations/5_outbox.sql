@@ -2,6 +2,8 @@
 
 -- Leads from tenant to tenant of a topic, however many messages each of them has.
 CREATE INDEX outbox_turn_idx ON tenancy.outbox (topic, tenant_id, seq);
+-- It would lead through all messages of a topic to those of a tenant.
+DROP INDEX tenancy.outbox_topic_idx;
 
 -- Whoever has a higher number has read later. Without a cache, so that numbers grow in the order in
 -- which they are drawn.

@@ -224,9 +224,7 @@ impl Feed for PgOutbox {
             to.add(lease.tenant().as_uuid())?;
             to.add(i64::try_from(most).unwrap_or(i64::MAX))
         })?;
-        let rows = self
-            .rows(self.asking(statements::MESSAGES, values))
-            .await?;
+        let rows = self.rows(self.asking(statements::MESSAGES, values)).await?;
         let messages: Result<_, sqlx::Error> = rows.iter().map(message).collect();
         Ok(messages.map_err(Error::from)?)
     }
@@ -237,7 +235,9 @@ impl Feed for PgOutbox {
             of(lease, to)?;
             to.add(numbers)
         })?;
-        let held = self.number(self.prepared(statements::done(), values)).await?;
+        let held = self
+            .number(self.prepared(statements::done(), values))
+            .await?;
         Ok(hold(held > 0))
     }
 
@@ -246,7 +246,9 @@ impl Feed for PgOutbox {
             of(lease, to)?;
             to.add(span.as_secs_f64())
         })?;
-        let kept = self.touched(self.prepared(statements::RENEW, values)).await?;
+        let kept = self
+            .touched(self.prepared(statements::RENEW, values))
+            .await?;
         Ok(hold(kept > 0))
     }
 

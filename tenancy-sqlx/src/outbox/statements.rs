@@ -19,7 +19,8 @@ const WORK: &str = "\
             ORDER BY o.topic, o.tenant_id LIMIT 1) n \
         WHERE n.topic = w.topic)";
 
-/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many.
+/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many. Tenants and leases
+/// are looked up one by one, so those of tenants without messages are not looked at.
 ///
 /// Who waited longest is who has the lowest fence. Rows are locked in the order of their tenants, so
 /// that two programs cannot wait for each other. What a lease was when the statement began may have
@@ -37,8 +38,11 @@ pub(super) fn claim() -> String {
         "WITH RECURSIVE {WORK}, \
          due (tenant_id) AS MATERIALIZED ( \
             SELECT w.tenant_id FROM (SELECT DISTINCT work.tenant_id FROM work) w \
-            JOIN tenancy.tenants t ON t.id = w.tenant_id AND {active} \
-            LEFT JOIN tenancy.outbox_leases l ON l.consumer = $2 AND l.tenant_id = w.tenant_id \
+            CROSS JOIN LATERAL (SELECT FROM tenancy.tenants t \
+                WHERE t.id = w.tenant_id AND {active} LIMIT 1) serves \
+            LEFT JOIN LATERAL (SELECT own.tenant_id, own.fence, own.held_until, own.not_before \
+                FROM tenancy.outbox_leases own \
+                WHERE own.consumer = $2 AND own.tenant_id = w.tenant_id LIMIT 1) l ON true \
             WHERE l.tenant_id IS NULL OR ({free}) \
             ORDER BY l.fence NULLS FIRST, w.tenant_id LIMIT $4), \
          given AS ( \
@@ -80,20 +84,23 @@ pub(super) const CLAIM_TENANT: &str = "\
     RETURNING l.fence";
 
 /// The first messages of a tenant: $1 topics, $2 tenant, $3 how many. Of each topic at most as many
-/// are read, whatever else the tenant has.
+/// are read, whatever the tenant and others have besides: bounds on all columns and their order leave
+/// no other index to a plan.
 pub(super) const MESSAGES: &str = "\
     SELECT m.seq, m.id, m.topic, m.key, m.payload, m.created_at \
     FROM (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)) t \
     CROSS JOIN LATERAL ( \
         SELECT o.seq, o.id, o.topic, o.key, o.payload, o.created_at FROM tenancy.outbox o \
-        WHERE o.topic = t.topic AND o.tenant_id = $2 \
+        WHERE (o.topic, o.tenant_id, o.seq) >= (t.topic, $2, 0) \
+          AND (o.topic, o.tenant_id) <= (t.topic, $2) \
         ORDER BY o.topic, o.tenant_id, o.seq LIMIT $3) m \
     ORDER BY m.seq LIMIT $3";
 
 /// Removes messages of a lease that is held: $1 tenant, $2 consumer, $3 fence, $4 numbers.
 ///
 /// The lease's row stays locked to the end, so nobody gets a higher fence before the messages are
-/// gone; whoever waited for that row asks again what it says.
+/// gone; whoever waited for that row asks again what it says. The tenant is compared in a way that
+/// no index serves, so that the messages are found by their numbers.
 pub(super) fn done() -> String {
     let held = sabotaged!(
         "outbox.done-any-fence",
@@ -105,8 +112,9 @@ pub(super) fn done() -> String {
             SELECT l.tenant_id FROM tenancy.outbox_leases l \
             WHERE l.consumer = $2 AND l.tenant_id = $1 AND {held} FOR UPDATE), \
          gone AS ( \
-            DELETE FROM tenancy.outbox o USING held \
-            WHERE o.tenant_id = held.tenant_id AND o.seq = ANY ($4::bigint[])) \
+            DELETE FROM tenancy.outbox o \
+            WHERE o.seq = ANY ($4::bigint[]) AND o.tenant_id IS NOT DISTINCT FROM $1 \
+              AND EXISTS (SELECT FROM held)) \
          SELECT pg_catalog.count(*) FROM held"
     )
 }
@@ -140,14 +148,18 @@ pub(super) fn pause() -> String {
     )
 }
 
-/// Counts what is left: $1 topics, $2 how many messages and how many tenants at most.
+/// Counts what is left: $1 topics, $2 how many messages and how many tenants at most. The oldest of
+/// a tenant is its first.
 pub(super) fn backlog() -> String {
     format!(
         "WITH RECURSIVE {WORK}, \
          pairs AS (SELECT w.topic, w.tenant_id FROM work w LIMIT $2 + pg_catalog.cardinality($1)), \
          firsts AS ( \
-            SELECT (SELECT o.created_at FROM tenancy.outbox o WHERE o.topic = t.topic \
-                ORDER BY o.topic, o.seq LIMIT 1) AS created_at FROM topics t) \
+            SELECT m.created_at FROM pairs p CROSS JOIN LATERAL ( \
+                SELECT o.created_at FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id, o.seq) >= (p.topic, p.tenant_id, 0) \
+                  AND (o.topic, o.tenant_id) <= (p.topic, p.tenant_id) \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT 1) m) \
          SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM topics t CROSS JOIN LATERAL ( \
                 SELECT FROM tenancy.outbox o WHERE o.topic = t.topic LIMIT $2) m LIMIT $2) few) \
                 AS messages, \

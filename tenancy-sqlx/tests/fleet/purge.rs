@@ -32,7 +32,9 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
                 "INSERT INTO tenancy.outbox (id, tenant_id, topic, key, payload) \
                  VALUES (gen_random_uuid(), '{id}', 'notes', '1', '{{}}'); \
                  INSERT INTO tenancy.audit (id, tenant_id, actor, action, target, detail) \
-                 VALUES (gen_random_uuid(), '{id}', 'ann', 'edit', 'note 1', '{{}}')"
+                 VALUES (gen_random_uuid(), '{id}', 'ann', 'edit', 'note 1', '{{}}'); \
+                 INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence) \
+                 VALUES ('search', '{id}', nextval('tenancy.outbox_fence'))"
             ),
         )
         .await;
@@ -56,7 +58,7 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
     let record = format!("DELETE FROM tenancy.tenants WHERE id = '{}'", tenant.id());
     run(&mut superuser, &record).await;
     assert_eq!(traces(&mut superuser).await, before);
-    for table in ["tenancy.outbox", "tenancy.audit"] {
+    for table in ["tenancy.outbox", "tenancy.outbox_leases", "tenancy.audit"] {
         let theirs = format!("{table} WHERE tenant_id = '{}'", other.id());
         assert_eq!(count(&mut superuser, &theirs).await, 1);
         assert_eq!(count(&mut superuser, table).await, 1);
