@@ -29,11 +29,13 @@ const WORK: &str = "\
 pub(super) fn claim() -> String {
     let free = free("l");
     let active = sabotaged!("outbox.suspended-told", "true", "t.status = 'active'");
-    let fence = sabotaged!(
-        "outbox.fence-reused",
-        "l.fence",
-        "pg_catalog.nextval('tenancy.outbox_fence')"
-    );
+    let mut fence = "pg_catalog.nextval('tenancy.outbox_fence')";
+    if sabotaged!("outbox.fence-reused") {
+        fence = "l.fence";
+    }
+    if sabotaged!("outbox.fence-drawn-early") {
+        fence = "EXCLUDED.fence";
+    }
     format!(
         "WITH RECURSIVE {WORK}, \
          due (tenant_id) AS MATERIALIZED ( \
@@ -107,10 +109,11 @@ pub(super) fn done() -> String {
         "$3::bigint > 0",
         "l.fence = $3 AND l.held_until > pg_catalog.clock_timestamp()"
     );
+    let lock = sabotaged!("outbox.done-unlocked", "", "FOR UPDATE");
     format!(
         "WITH held AS MATERIALIZED ( \
             SELECT l.tenant_id FROM tenancy.outbox_leases l \
-            WHERE l.consumer = $2 AND l.tenant_id = $1 AND {held} FOR UPDATE), \
+            WHERE l.consumer = $2 AND l.tenant_id = $1 AND {held} {lock}), \
          gone AS ( \
             DELETE FROM tenancy.outbox o \
             WHERE o.seq = ANY ($4::bigint[]) AND o.tenant_id IS NOT DISTINCT FROM $1 \
@@ -161,7 +164,12 @@ pub(super) fn backlog() -> String {
                   AND (o.topic, o.tenant_id) <= (p.topic, p.tenant_id) \
                 ORDER BY o.topic, o.tenant_id, o.seq LIMIT 1) m) \
          SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM topics t CROSS JOIN LATERAL ( \
-                SELECT FROM tenancy.outbox o WHERE o.topic = t.topic LIMIT $2) m LIMIT $2) few) \
+                SELECT FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id) >= \
+                    (t.topic, '00000000-0000-0000-0000-000000000000'::uuid) \
+                  AND (o.topic, o.tenant_id) <= \
+                    (t.topic, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) \
+                ORDER BY o.topic, o.tenant_id LIMIT $2) m LIMIT $2) few) \
                 AS messages, \
             (SELECT pg_catalog.count(DISTINCT p.tenant_id) FROM pairs p \
                 WHERE p.tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid) AS tenants, \

@@ -352,3 +352,22 @@ async fn names_of_a_purged_tenant_are_nobodys_until_their_reservation_ends() {
     brief.purge(&slug("other"), &slug("other")).await.unwrap();
     assert_eq!(count(&mut superuser, "tenancy.reserved_names").await, 2);
 }
+
+#[tokio::test]
+async fn a_purge_waits_until_nobody_tells_the_tenants_messages() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let tenant = archived(&fleet, "acme").await;
+    let mut superuser = database.superuser().await;
+    let lease = format!(
+        "INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence, held_until) \
+         VALUES ('search', '{}', 1, clock_timestamp() + interval '2 s'); \
+         CREATE TABLE public.ends AS SELECT held_until FROM tenancy.outbox_leases",
+        tenant.id()
+    );
+    run(&mut superuser, &lease).await;
+    fleet.purge(&slug("acme"), &slug("acme")).await.unwrap();
+    let ended = "public.ends WHERE held_until <= clock_timestamp()";
+    assert_eq!(count(&mut superuser, ended).await, 1);
+    assert_eq!(count(&mut superuser, "tenancy.outbox_leases").await, 0);
+}

@@ -289,6 +289,69 @@ async fn of_programs_that_claim_together_each_gets_other_tenants() {
     assert_eq!(fences.len(), 40, "no fence is given twice");
 }
 
+/// Waits until somebody waits for a lock.
+async fn somebody_waits(world: &World) {
+    eventually("a wait for a lock", async || {
+        let waiting = "pg_stat_activity WHERE datname = current_database() \
+             AND wait_event_type = 'Lock'";
+        (world.count(waiting).await == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fence_is_drawn_after_every_lease_before_it_has_ended() {
+    let world = World::new().await;
+    let (feed, acme) = (world.feed(), world.tenant().await);
+    world.append(&acme, [1]).await;
+    let first = feed.claim(&claim(), 1).await.unwrap().remove(0);
+    feed.release(first, Next::Now).await.unwrap();
+    // Another program is about to lease the tenant, and gives it back in the end.
+    let mut superuser = world.test.superuser().await;
+    run(
+        &mut superuser,
+        "BEGIN; UPDATE tenancy.outbox_leases SET attempts = 0",
+    )
+    .await;
+    let waiting = tokio::spawn({
+        let feed = feed.clone();
+        async move { feed.claim(&claim(), 1).await.unwrap() }
+    });
+    somebody_waits(&world).await;
+    let other: i64 = sqlx::query_scalar(
+        "UPDATE tenancy.outbox_leases SET fence = nextval('tenancy.outbox_fence') RETURNING fence",
+    )
+    .fetch_one(&mut superuser)
+    .await
+    .unwrap();
+    run(&mut superuser, "COMMIT").await;
+    let lease = waiting.await.unwrap().remove(0);
+    assert!(
+        lease.fence().get() > other.unsigned_abs(),
+        "{lease:?} is not above {other}"
+    );
+}
+
+#[tokio::test]
+async fn a_lease_that_is_taken_while_its_messages_are_removed_removes_none() {
+    let world = World::new().await;
+    let (feed, acme) = (world.feed(), world.tenant().await);
+    world.append(&acme, [1]).await;
+    let lease = feed.claim(&claim(), 1).await.unwrap().remove(0);
+    let messages = feed.messages(&lease, &TOPICS, 10).await.unwrap();
+    let mut superuser = world.test.superuser().await;
+    let taken = "BEGIN; UPDATE tenancy.outbox_leases SET fence = nextval('tenancy.outbox_fence')";
+    run(&mut superuser, taken).await;
+    let removing = tokio::spawn({
+        let (feed, lease) = (feed.clone(), lease.clone());
+        async move { feed.done(&lease, &messages).await.unwrap() }
+    });
+    somebody_waits(&world).await;
+    run(&mut superuser, "COMMIT").await;
+    assert_eq!(removing.await.unwrap(), Hold::Lost);
+    assert_eq!(keys(&feed, &lease).await, ["1"]);
+}
+
 #[tokio::test]
 async fn pauses_grow_with_each_failure_in_a_row_and_are_the_servers() {
     let world = World::new().await;
