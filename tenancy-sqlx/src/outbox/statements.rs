@@ -86,16 +86,15 @@ pub(super) const CLAIM_TENANT: &str = "\
     RETURNING l.fence";
 
 /// The first messages of a tenant: $1 topics, $2 tenant, $3 how many. Of each topic at most as many
-/// are read, whatever the tenant and others have besides: bounds on all columns and their order leave
-/// no other index to a plan.
+/// are read, whatever the tenant and others have besides: only the index of both has the order that
+/// is asked for, which names the tenant as long as it is not said to be one.
 pub(super) const MESSAGES: &str = "\
     SELECT m.seq, m.id, m.topic, m.key, m.payload, m.created_at \
     FROM (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)) t \
     CROSS JOIN LATERAL ( \
         SELECT o.seq, o.id, o.topic, o.key, o.payload, o.created_at FROM tenancy.outbox o \
-        WHERE (o.topic, o.tenant_id, o.seq) >= (t.topic, $2, 0) \
-          AND (o.topic, o.tenant_id) <= (t.topic, $2) \
-        ORDER BY o.topic, o.tenant_id, o.seq LIMIT $3) m \
+        WHERE o.topic = t.topic AND o.tenant_id >= $2 AND o.tenant_id <= $2 \
+        ORDER BY o.tenant_id, o.seq LIMIT $3) m \
     ORDER BY m.seq LIMIT $3";
 
 /// Removes messages of a lease that is held: $1 tenant, $2 consumer, $3 fence, $4 numbers.
@@ -160,16 +159,15 @@ pub(super) fn backlog() -> String {
          firsts AS ( \
             SELECT m.created_at FROM pairs p CROSS JOIN LATERAL ( \
                 SELECT o.created_at FROM tenancy.outbox o \
-                WHERE (o.topic, o.tenant_id, o.seq) >= (p.topic, p.tenant_id, 0) \
-                  AND (o.topic, o.tenant_id) <= (p.topic, p.tenant_id) \
-                ORDER BY o.topic, o.tenant_id, o.seq LIMIT 1) m) \
+                WHERE o.topic = p.topic AND o.tenant_id >= p.tenant_id \
+                  AND o.tenant_id <= p.tenant_id \
+                ORDER BY o.tenant_id, o.seq LIMIT 1) m) \
          SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM topics t CROSS JOIN LATERAL ( \
-                SELECT FROM tenancy.outbox o \
-                WHERE (o.topic, o.tenant_id) >= \
+                SELECT o.topic FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id) > \
                     (t.topic, '00000000-0000-0000-0000-000000000000'::uuid) \
-                  AND (o.topic, o.tenant_id) <= \
-                    (t.topic, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) \
-                ORDER BY o.topic, o.tenant_id LIMIT $2) m LIMIT $2) few) \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT $2) m \
+                WHERE m.topic = t.topic LIMIT $2) few) \
                 AS messages, \
             (SELECT pg_catalog.count(DISTINCT p.tenant_id) FROM pairs p \
                 WHERE p.tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid) AS tenants, \
