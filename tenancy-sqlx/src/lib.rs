@@ -42,6 +42,8 @@ pub mod doctor;
 
 mod store;
 
+mod outbox;
+
 mod presence;
 
 #[cfg(feature = "axum")]
@@ -75,6 +77,7 @@ pub use migrate::{
     PlannedTenant, Position, RunKind, RunRecord, RunReport, ScopeStatus, Selection, TenantReport,
     TenantStatus, TenantUndo, Undo, UndoPlan, Wave,
 };
+pub use outbox::{ConsumerFigures, OutboxFigures, OutboxSettings, OutboxWorker, PgOutbox};
 pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
