@@ -8,13 +8,18 @@ mod index;
 
 mod operation;
 
+mod text;
+
+mod cursor;
 mod query;
 
 mod engine;
 
+pub use cursor::Cursor;
 pub use engine::{Draft, Engine, Hit, Hits, Placement};
 pub use index::Index;
 pub use index_name::IndexName;
 pub use kind::Kind;
 pub use operation::{Change, Operation, Words, Written};
 pub use query::{After, Query};
+pub use text::{Highlight, Token, tokens};
