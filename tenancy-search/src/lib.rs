@@ -15,11 +15,17 @@ mod query;
 
 mod engine;
 
+mod memory;
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use cursor::Cursor;
 pub use engine::{Draft, Engine, Hit, Hits, Placement};
 pub use index::Index;
 pub use index_name::IndexName;
 pub use kind::Kind;
+pub use memory::MemoryEngine;
 pub use operation::{Change, Operation, Words, Written};
 pub use query::{After, Query};
 pub use text::{Highlight, Token, tokens};
