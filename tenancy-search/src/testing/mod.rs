@@ -50,8 +50,8 @@ pub async fn engine_contract<M: Fn() -> Arc<dyn Engine>>(make: M) {
         bench.lets_late_writes_lose(placement).await;
         bench.takes_many_operations(placement).await;
         bench.publishes_in_one_step(placement).await;
-        bench.survives_hostile_texts(placement).await;
     }
+    bench.survives_hostile_texts(Placement::Shared).await;
     bench.makes_nothing_by_writing().await;
     bench.keeps_what_is_there_when_provisioned().await;
     bench.lets_drafts_end().await;
