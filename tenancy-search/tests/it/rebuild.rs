@@ -111,13 +111,15 @@ async fn a_rebuild_waits_for_whoever_has_the_tenant() {
     assert_eq!(rebuilt.unwrap().documents, 0);
 }
 
+/// Whether the test below is over.
+static ENDS: AtomicBool = AtomicBool::new(false);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn writes_and_searches_go_on_while_it_moves() {
     let world = World::new();
     world.fill(&world.acme, 0..200, "steady lamp");
     world.tell(&world.acme, "*");
     world.settle().await;
-    static ENDS: AtomicBool = AtomicBool::new(false);
     let running = || !ENDS.load(Ordering::Acquire);
     let writer = {
         let world = world.clone();
@@ -125,7 +127,7 @@ async fn writes_and_searches_go_on_while_it_moves() {
             let mut written = 0_u128;
             while running() {
                 let number = 200 + written * 7 % 100;
-                if written % 5 == 0 {
+                if written.is_multiple_of(5) {
                     world.delete(&world.acme, number);
                 } else {
                     world.put(&world.acme, number, &format!("moving desk {written}"));
