@@ -26,6 +26,7 @@ const DELETED: [Uuid; 2] = [Uuid::from_u128(4), Uuid::from_u128(5)];
 /// The products and categories that every tenant has, under the same ids.
 const PRODUCT: Uuid = Uuid::from_u128(11);
 const SOLD: Uuid = Uuid::from_u128(12);
+const COUNTED: Uuid = Uuid::from_u128(15);
 const GONE: [Uuid; 2] = [Uuid::from_u128(13), Uuid::from_u128(14)];
 const CATEGORY: Uuid = Uuid::from_u128(21);
 const RENAMED: Uuid = Uuid::from_u128(22);
@@ -123,8 +124,8 @@ fn catalog_asks(route: &Route) -> Vec<Ask> {
             vec![plain().json(&new), plain().json("{}").refused()]
         }
         ("POST", "/api/catalog/products/{id}/stock") => {
-            let mut asks = both(SOLD, r#"{ "change": -1 }"#);
-            asks.push(on(SOLD).json(r#"{ "change": -9999999 }"#).refused());
+            let mut asks = both(COUNTED, r#"{ "change": -1 }"#);
+            asks.push(on(COUNTED).json(r#"{ "change": -9999999 }"#).refused());
             asks
         }
         ("PUT", "/api/catalog/products/{id}") => both(SOLD, &product("{canary}-sold")),
@@ -189,7 +190,7 @@ async fn fill(tenant: &TestTenant) {
             .await
             .unwrap();
     }
-    for id in [PRODUCT, SOLD].into_iter().chain(GONE) {
+    for id in [PRODUCT, SOLD, COUNTED].into_iter().chain(GONE) {
         let canary = tenant.canary();
         let sku = match id {
             PRODUCT => canary.as_str().to_owned(),

@@ -8,11 +8,14 @@ use tenancy_core::cache::{Cache, CacheScope, Fill, Filled, Invalidation, Place, 
 use tenancy_core::testing::{Canary, Probe, ProbeError};
 use tenancy_core::{Error, MemoryCache, Tenant, TenantId};
 
+/// Entries by whose they are and their names.
+type Brought = BTreeMap<(TenantId, String), Vec<u8>>;
+
 /// Memory that notes every entry it was given, whatever became of that.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Shelf {
     memory: MemoryCache,
-    brought: Arc<Mutex<BTreeMap<(TenantId, String), Vec<u8>>>>,
+    brought: Arc<Mutex<Brought>>,
 }
 
 impl Shelf {
