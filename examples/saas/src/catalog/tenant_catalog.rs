@@ -228,6 +228,9 @@ impl Catalog {
             }
             done
         };
+        if tenancy_core::sabotaged!("catalog.change-by-client") {
+            return changing.await;
+        }
         let changed = tokio::spawn(changing.in_current_span()).await;
         changed.unwrap_or_else(|end| Err(ApiError::internal(end)))
     }

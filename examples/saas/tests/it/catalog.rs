@@ -2,6 +2,7 @@
 
 mod cached;
 mod categories;
+mod cut;
 mod inside;
 mod lists;
 mod outage;

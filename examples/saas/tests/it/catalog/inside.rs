@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use tenancy_axum::RequestMetrics;
 use tenancy_core::{CachedStore, Caches, Domain, MemoryCache, Prefix, TrustedProxies};
 use tenancy_sqlx::testing::{TestTenant, TestTenants};
-use tenancy_sqlx::{Database, PgTenantStore, tenant_sql};
+use tenancy_sqlx::{Database, PgTenantStore, PoolSettings, tenant_sql};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::PRODUCTS;
+use super::cut::Wire;
 use crate::program::until;
 
 const ID: Uuid = Uuid::from_u128(7);
@@ -121,6 +122,35 @@ async fn a_client_that_leaves_at_any_step_leaves_nothing_old_behind(tenants: Tes
         changed > 10,
         "hardly any change was made, so this proves nothing"
     );
+}
+
+#[tenancy_sqlx::test]
+async fn what_was_committed_is_served_although_nobody_heard_of_the_commit(tenants: TestTenants) {
+    let tenant = tenants.tenant().await;
+    add(&tenant, ID).await;
+    let wire = Wire::new(tenants.test_database().app_options()).await;
+    let settings = PoolSettings::default().max_connections(4);
+    let database = Database::connect(wire.options.clone(), settings)
+        .await
+        .unwrap();
+    let app = application(database.clone());
+    let at = format!("{PRODUCTS}{ID}/");
+    for round in 1..=5 {
+        for path in [&at, PRODUCTS] {
+            get(&app, &tenant, path).await;
+        }
+        wire.cut_next_commit();
+        let body = json!({ "price_cents": round });
+        let asked = request(&tenant, Method::PATCH, &at, &body);
+        let answer = app.clone().oneshot(asked).await.unwrap();
+        assert!(answer.status().is_server_error(), "{}", answer.status());
+        assert!(wire.was_cut());
+        assert_eq!(price(&tenant).await, round);
+        assert_eq!(get(&app, &tenant, &at).await.0["price_cents"], round);
+        let (list, _) = get(&app, &tenant, PRODUCTS).await;
+        assert_eq!(list["items"][0]["price_cents"], round);
+    }
+    database.close().await;
 }
 
 #[tenancy_sqlx::test]
