@@ -170,6 +170,8 @@ impl Running {
         drop(self.changes);
         self.settling.abort();
         self.database.close().await;
+        // What could not be sent yet is lost with this process.
+        installation.caches.settle().await;
         if lost {
             let what = installation.description;
             return Err(format!("{what} has ended by itself: its postgres.log says why").into());

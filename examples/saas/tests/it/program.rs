@@ -17,7 +17,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) fn saas() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saas"));
     command.env_clear().kill_on_drop(true);
-    for name in ["PATH", "HOME", "TMPDIR", "TENANCY_SABOTAGE"] {
+    for name in ["PATH", "HOME", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }

@@ -148,6 +148,43 @@ async fn an_entry_that_somebody_put_into_redis_is_not_served() {
 }
 
 #[tokio::test]
+async fn a_purged_tenant_leaves_nothing_in_redis_and_the_others_keep_theirs() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let site = Site::with(|command| {
+        command.env("REDIS_URL", &url);
+    })
+    .await;
+    for host in [HOST, "two.localhost"] {
+        let made = product(&site, host, json!({})).await;
+        for path in [&*path(PRODUCTS, &made), PRODUCTS] {
+            assert_eq!(site.server.get(host, path).await.0, 200);
+        }
+    }
+    let mut owner = site.database.superuser().await;
+    let ids: Vec<Uuid> = sqlx::query_scalar("select id from tenancy.tenants order by slug")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    let keys = |id: &Uuid| -> usize {
+        let id = id.simple().to_string();
+        let keys: Vec<String> = redis.ask("KEYS", &[b"*"]).unwrap();
+        keys.iter().filter(|key| key.contains(&id)).count()
+    };
+    let [one, two] = [keys(&ids[0]), keys(&ids[1])];
+    assert!(one >= 3 && two >= 3, "{one} {two}");
+    for words in [
+        ["archive", "one"].as_slice(),
+        &["purge", "one", "--confirm", "one"],
+    ] {
+        let mut command = on(&site.database, saas());
+        let done = run(command.arg("tenant").args(words).env("REDIS_URL", &url)).await;
+        assert!(done.status.success(), "{}", stderr(&done));
+    }
+    assert_eq!((keys(&ids[0]), keys(&ids[1])), (0, two));
+}
+
+#[tokio::test]
 async fn answers_say_nothing_of_the_cache_outside_the_demo() {
     let site = Site::new().await;
     assert!(
