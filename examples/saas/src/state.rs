@@ -1,7 +1,7 @@
 //! What handlers share: the application's database and what pages need to make links.
 
 use axum::extract::FromRef;
-use tenancy_core::{Domain, Prefix};
+use tenancy_core::{Caches, Domain, Prefix};
 use tenancy_sqlx::{Database, PgTenantStore};
 
 /// Shared by every request; cloning copies a few pointers.
@@ -11,10 +11,23 @@ pub struct AppState {
     pub database: Database,
     /// Who the tenants are.
     pub tenants: PgTenantStore,
+    /// What is remembered of each tenant's catalog.
+    pub caches: Caches,
+    /// Whether answers say that they were remembered.
+    pub cache_header: CacheHeader,
     /// How this installation is reached.
     pub site: Site,
     /// Starts every name outside the database, so that installations can share servers.
     pub prefix: Prefix,
+}
+
+/// Whether answers from the catalog carry `x-cache: hit` or `miss`: those of the demo do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheHeader {
+    /// They do.
+    Shown,
+    /// How the answer came about is nobody's business.
+    Hidden,
 }
 
 /// How this installation is reached from outside.

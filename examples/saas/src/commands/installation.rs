@@ -1,12 +1,15 @@
 //! The database a command works on: the one at `DATABASE_URL`, or the private one of a folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
+use tenancy_core::{CacheResource, Caches};
 use tenancy_sqlx::embedded::{EmbeddedOptions, EmbeddedPg};
 use tenancy_sqlx::{Fleet, MigrationSet, Migrations};
 
+use super::cache;
 use crate::cli::Failure;
 use crate::settings::Settings;
 
@@ -17,6 +20,8 @@ static TENANT: Migrator = sqlx::migrate!("migrations/tenant");
 #[derive(Debug)]
 pub(crate) struct Installation {
     pub(crate) fleet: Fleet,
+    /// What is remembered of tenants, which the fleet removes with them.
+    pub(crate) caches: Caches,
     /// For requests: reads and writes rows.
     pub(crate) app: PgConnectOptions,
     /// For what a pooler cannot carry: tables, notifications of changes.
@@ -41,6 +46,7 @@ pub(crate) async fn open(
     data_dir: &Path,
     purpose: Purpose,
 ) -> Result<Installation, Failure> {
+    let caches = cache::open(settings)?;
     let (app, direct, description, embedded) = if let Some(app) = &settings.database {
         let direct = settings
             .database_direct
@@ -78,9 +84,11 @@ pub(crate) async fn open(
         .await?
         .public_host(settings.base_domain.clone())
         .isolation(settings.isolation)
-        .application(app.clone());
+        .application(app.clone())
+        .resource(Arc::new(CacheResource::new(caches.clone())));
     Ok(Installation {
         fleet,
+        caches,
         app,
         direct,
         description,

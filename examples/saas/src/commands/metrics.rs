@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tenancy_axum::{MetricsEndpoint, RequestMetrics, ServeOptions};
-use tenancy_core::CachedStore;
+use tenancy_core::{CachedStore, Caches};
 use tenancy_sqlx::{Database, PgTenantStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -45,6 +45,7 @@ pub(crate) fn page(
     requests: RequestMetrics,
     database: Database,
     tenants: CachedStore<PgTenantStore>,
+    caches: Caches,
 ) -> MetricsEndpoint {
     MetricsEndpoint::new()
         .source(move |out| requests.expose(out))
@@ -54,6 +55,7 @@ pub(crate) fn page(
             }
         })
         .source(move |out| tenants.stats().expose(out))
+        .source(move |out| caches.figures().expose(out))
 }
 
 /// Tells them until the task is ended.

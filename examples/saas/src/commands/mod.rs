@@ -1,5 +1,6 @@
 //! What the command line does: `installation.rs` finds the database, the others use it.
 
+mod cache;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod installation;

@@ -10,13 +10,14 @@ use tenancy_sqlx::{
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use super::installation::{self, Installation, Purpose};
-use super::{banner, doctor, metrics};
+use super::{banner, cache, doctor, metrics};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
-use crate::state::{AppState, Site};
+use crate::state::{AppState, CacheHeader, Site};
 
 /// Serves the database of `settings`, or the private one of `data_dir`.
 pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failure> {
@@ -27,7 +28,7 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
             tracing::info!(target: "saas.database", "the application's login was set up: {change}");
         }
     }
-    let running = Running::start(&settings, &installation, Vec::new()).await?;
+    let running = Running::start(&settings, &installation, Vec::new(), CacheHeader::Hidden).await?;
     doctor::refuse_critical(&settings, &installation).await?;
     for name in unused(&settings) {
         tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
@@ -43,14 +44,13 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
 
 /// The settings that are ready for later versions.
 fn unused(settings: &Settings) -> impl Iterator<Item = String> {
-    let redis = settings.redis.as_ref().map(|url| format!("Redis at {url}"));
     let search = settings.elasticsearch.as_ref();
     let search = search.map(|url| format!("Elasticsearch at {url}"));
     let key = settings
         .secret_key
         .as_ref()
         .map(|_| "SECRET_KEY".to_owned());
-    [redis, search, key].into_iter().flatten()
+    [search, key].into_iter().flatten()
 }
 
 /// Takes the address first: a taken port should cost nothing else.
@@ -70,14 +70,17 @@ pub(crate) struct Running {
     router: axum::Router,
     metrics: Option<(TcpListener, MetricsEndpoint)>,
     changes: TenantChanges,
+    settling: JoinHandle<()>,
 }
 
 impl Running {
-    /// Brings the database up to date and connects everything; `showcase` is what the public page shows to strangers.
+    /// Brings the database up to date and connects everything; `showcase` is what the public page
+    /// shows to strangers.
     pub(crate) async fn start(
         settings: &Settings,
         installation: &Installation,
         showcase: Vec<Domain>,
+        cache_header: CacheHeader,
     ) -> Result<Self, Failure> {
         let listener = metrics::bind(settings.metrics_listen).await?;
         installation.fleet.prepare().await?;
@@ -106,6 +109,8 @@ impl Running {
         let state = AppState {
             database: database.clone(),
             tenants,
+            caches: installation.caches.clone(),
+            cache_header,
             site,
             prefix: settings.prefix.clone(),
         };
@@ -120,13 +125,19 @@ impl Running {
         let resolver =
             resolver.requires_migration(settings.min_migration.or(head).unwrap_or_default());
         let requests = RequestMetrics::new(metrics::TENANTS);
-        let page = metrics::page(requests.clone(), database.clone(), remembered);
+        let page = metrics::page(
+            requests.clone(),
+            database.clone(),
+            remembered,
+            state.caches.clone(),
+        );
         let router = app::router(&state, resolver, requests);
         Ok(Self {
             database,
             router,
             metrics: listener.map(|listener| (listener, page)),
             changes,
+            settling: cache::settle(state.caches),
         })
     }
 
@@ -157,7 +168,10 @@ impl Running {
             metrics.abort();
         }
         drop(self.changes);
+        self.settling.abort();
         self.database.close().await;
+        // What could not be sent yet is lost with this process.
+        installation.caches.settle().await;
         if lost {
             let what = installation.description;
             return Err(format!("{what} has ended by itself: its postgres.log says why").into());
