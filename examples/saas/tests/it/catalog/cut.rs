@@ -71,7 +71,7 @@ async fn carry(mut client: TcpStream, mut server: Box<dyn Stream>, cut: Arc<Atom
                 let Ok(length @ 1..) = read else { return };
                 let text = String::from_utf8_lossy(&said[..length]);
                 commits = text.contains("COMMIT") && cut.load(Ordering::SeqCst);
-                if server.write_all(&said[..length]).await.is_err() { return };
+                if server.write_all(&said[..length]).await.is_err() { return }
             }
             read = server.read(&mut answered) => {
                 let Ok(length @ 1..) = read else { return };
@@ -80,7 +80,7 @@ async fn carry(mut client: TcpStream, mut server: Box<dyn Stream>, cut: Arc<Atom
                     cut.store(false, Ordering::SeqCst);
                     return;
                 }
-                if client.write_all(&answered[..length]).await.is_err() { return };
+                if client.write_all(&answered[..length]).await.is_err() { return }
             }
         }
     }
