@@ -12,6 +12,11 @@ mod query;
 
 mod engine;
 
+#[cfg(feature = "elasticsearch")]
+mod elastic;
+
+#[cfg(feature = "elasticsearch")]
+pub use elastic::{ElasticEngine, ElasticOptions};
 pub use engine::{Draft, Engine, Hit, Hits, Placement};
 pub use index::Index;
 pub use index_name::IndexName;
