@@ -8,6 +8,9 @@ mod index;
 
 mod operation;
 
+mod text;
+
+mod cursor;
 mod query;
 
 mod engine;
@@ -15,6 +18,7 @@ mod engine;
 #[cfg(feature = "elasticsearch")]
 mod elastic;
 
+pub use cursor::Cursor;
 #[cfg(feature = "elasticsearch")]
 pub use elastic::{ElasticEngine, ElasticOptions};
 pub use engine::{Draft, Engine, Hit, Hits, Placement};
@@ -23,3 +27,4 @@ pub use index_name::IndexName;
 pub use kind::Kind;
 pub use operation::{Change, Operation, Words, Written};
 pub use query::{After, Query};
+pub use text::{Highlight, Token, tokens};
