@@ -20,6 +20,13 @@ pub(super) enum Batch {
     Gone,
 }
 
+/// How one request ended.
+enum Sent {
+    Written(Vec<Written>),
+    Gone,
+    TooLarge,
+}
+
 impl Link {
     /// Writes through a generation's alias, which must exist: nothing is written beside it.
     pub(super) async fn write(
@@ -29,67 +36,74 @@ impl Link {
         door: &str,
         operations: &[Operation],
     ) -> Result<Batch, Error> {
-        let mut written = Vec::with_capacity(operations.len());
-        let mut lines = String::new();
-        // Whether each operation since the last request is in it.
-        let mut waiting: Vec<Option<Written>> = Vec::new();
-        for operation in operations {
-            let entry = entry(index, generation, operation)?;
-            if entry.len() > DOCUMENT {
+        let entries = operations
+            .iter()
+            .map(|operation| entry(index, generation, operation))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut written = Vec::with_capacity(entries.len());
+        // Those that a proxy finds too large are sent again in halves.
+        let mut batches: Vec<&[String]> = self.batches(&entries);
+        batches.reverse();
+        while let Some(batch) = batches.pop() {
+            if let [entry] = batch
+                && entry.len() > DOCUMENT
+            {
                 let reason = format!("it has more than {DOCUMENT} bytes");
-                waiting.push(Some(Written::Refused(reason)));
+                written.push(Written::Refused(reason));
                 continue;
             }
-            let full = lines.len() + entry.len() > self.options.batch_bytes
-                || waiting.len() >= self.options.batch_count;
-            if full && !waiting.is_empty() {
-                match self.send(door, &lines, &mut waiting).await? {
-                    Batch::Written(batch) => written.extend(batch),
-                    Batch::Gone => return Ok(Batch::Gone),
+            match self.send(door, batch).await? {
+                Sent::Written(more) => written.extend(more),
+                Sent::Gone => return Ok(Batch::Gone),
+                Sent::TooLarge if batch.len() > 1 => {
+                    let (first, rest) = batch.split_at(batch.len() / 2);
+                    batches.extend([rest, first]);
                 }
-                lines.clear();
+                Sent::TooLarge => {
+                    let reason = "it is larger than the server takes".to_owned();
+                    written.push(Written::Refused(reason));
+                }
             }
-            lines.push_str(&entry);
-            waiting.push(None);
-        }
-        match self.send(door, &lines, &mut waiting).await? {
-            Batch::Written(batch) => written.extend(batch),
-            Batch::Gone => return Ok(Batch::Gone),
         }
         Ok(Batch::Written(written))
     }
 
-    async fn send(
-        &self,
-        door: &str,
-        lines: &str,
-        waiting: &mut Vec<Option<Written>>,
-    ) -> Result<Batch, Error> {
-        let waiting = std::mem::take(waiting);
-        if lines.is_empty() {
-            return Ok(Batch::Written(waiting.into_iter().flatten().collect()));
+    /// Cuts at the limits of a batch; what is larger than one is alone.
+    fn batches<'a>(&self, entries: &'a [String]) -> Vec<&'a [String]> {
+        let mut batches = Vec::new();
+        let (mut start, mut bytes) = (0, 0);
+        for (at, entry) in entries.iter().enumerate() {
+            let full = bytes + entry.len() > self.options.batch_bytes
+                || at - start >= self.options.batch_count;
+            if full && at > start {
+                batches.push(&entries[start..at]);
+                (start, bytes) = (at, 0);
+            }
+            bytes += entry.len();
         }
+        if start < entries.len() {
+            batches.push(&entries[start..]);
+        }
+        batches
+    }
+
+    async fn send(&self, door: &str, batch: &[String]) -> Result<Sent, Error> {
         let path = format!(
             "/{door}/_bulk?require_alias=true&filter_path=\
              items.*.status,items.*.error,items.*._index"
         );
-        let answer = match self.post(&path, Body::Lines(lines)).await {
+        let answer = match self.post(&path, Body::Lines(batch.concat())).await {
             Ok(answer) => answer,
-            Err(failure) if failure.is_missing() => return Ok(Batch::Gone),
+            Err(Failure::Refused(refusal)) if refusal.status == 413 => return Ok(Sent::TooLarge),
+            Err(failure) if failure.is_missing() => return Ok(Sent::Gone),
             Err(failure) => return Err(failure.into()),
         };
         let mut items = answer["items"].as_array().into_iter().flatten();
-        let mut written = Vec::with_capacity(waiting.len());
+        let mut written = Vec::with_capacity(batch.len());
         let mut made = false;
         let mut gone = false;
-        for known in waiting {
-            if let Some(known) = known {
-                written.push(known);
-                continue;
-            }
-            let item = items
-                .next()
-                .and_then(|item| item.as_object()?.values().next());
+        for _ in batch {
+            let item = items.next().and_then(|item| item.as_object()?.values().next());
             let item = item.ok_or_else(|| unavailable("elasticsearch did not tell of a write"))?;
             made |= item["_index"] == door && item["error"].is_null();
             match outcome(item)? {
@@ -102,9 +116,9 @@ impl Link {
             self.remove_index(door).await?;
         }
         Ok(if gone || made {
-            Batch::Gone
+            Sent::Gone
         } else {
-            Batch::Written(written)
+            Sent::Written(written)
         })
     }
 }

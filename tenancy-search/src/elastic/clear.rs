@@ -82,7 +82,7 @@ impl Link {
             before = left;
             // What cannot be removed now is met again.
             let path = format!("/{name}/_bulk?filter_path=errors");
-            self.post(&path, Body::Lines(&lines)).await?;
+            self.post(&path, Body::Lines(lines)).await?;
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) fn body() -> Value {
                 "tenant": {"type": "keyword"},
                 "generation": {"type": "keyword"},
                 "id": {"type": "keyword"},
+                "fingerprint": {"type": "keyword", "index": false},
                 "name": words,
                 "text": words,
                 "prefixes": {
@@ -49,6 +50,7 @@ pub(super) fn document(tenant: TenantId, generation: Generation, id: Uuid, words
         "tenant": tenant.as_uuid(),
         "generation": generation.to_string(),
         "id": id,
+        "fingerprint": format!("{:016x}", words.fingerprint()),
         "name": words.name.join(" "),
         "text": words.text.join(" "),
         "prefixes": words.prefixes.join(" "),

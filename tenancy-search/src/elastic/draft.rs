@@ -127,6 +127,12 @@ impl Link {
             let Some(held) = held else {
                 return Err(gone(draft));
             };
+            if let Some(live) = &state.live
+                && !ours.is_after(live.generation)
+            {
+                self.withdraw(index, &held).await?;
+                return Err(gone(draft));
+            }
             if state.placeholder {
                 self.remove_index(whole_name).await?;
             }
@@ -206,15 +212,13 @@ impl Link {
 
 /// Passes on what another look cannot mend.
 fn retried(failure: Failure) -> Result<Error, Error> {
-    match failure {
-        Failure::Refused(refusal) if !matches!(refusal.status, 401 | 403) => {
-            // The race was lost, and the next look shows to whom; or it will be the same again.
-            Ok(unavailable(format!(
-                "elasticsearch refuses the change: {refusal}; try again in a while"
-            )))
-        }
-        failure => Err(failure.into()),
+    if !failure.is_race() {
+        return Err(failure.into());
     }
+    Ok(unavailable(format!(
+        "{}; try again in a while",
+        Error::from(failure)
+    )))
 }
 
 fn busy(index: &Index) -> Error {

@@ -23,6 +23,17 @@ pub(super) struct Refusal {
     pub(super) index: Option<String>,
 }
 
+/// What the server says to whoever lost a race for a name.
+const RACES: [&str; 7] = [
+    "aliases_not_found_exception",
+    "illegal_argument_exception",
+    "illegal_state_exception",
+    "index_not_found_exception",
+    "invalid_alias_name_exception",
+    "invalid_index_name_exception",
+    "resource_already_exists_exception",
+];
+
 /// The most characters of a reason that are passed on: it may quote what a tenant wrote.
 const REASON: usize = 300;
 
@@ -36,7 +47,8 @@ impl Failure {
     /// Sorts a refusal: whether it may be otherwise in a while.
     pub(super) fn of(refusal: Refusal) -> Self {
         let later = matches!(refusal.status, 408 | 429 | 500..=599)
-            || refusal.kind == "cluster_block_exception";
+            // A disk is full, or the cluster has as many shards as it may.
+            || ["cluster_block_exception", "validation_exception"].contains(&&*refusal.kind);
         // What lost a race for a name is told as a fault of the server.
         if later && refusal.kind != "illegal_state_exception" {
             return Self::Down(unavailable(format!(
@@ -44,6 +56,11 @@ impl Failure {
             )));
         }
         Self::Refused(refusal)
+    }
+
+    /// Whether somebody else changed the same names meanwhile.
+    pub(super) fn is_race(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if RACES.contains(&&*refusal.kind))
     }
 
     /// Whether there is no such index, alias or document.

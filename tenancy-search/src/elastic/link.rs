@@ -17,17 +17,20 @@ use super::options::ElasticOptions;
 pub(super) struct Link {
     client: Client,
     base: Url,
-    turns: Semaphore,
+    /// Turns of those who wait for a search, and of all others: writes that hang keep no visitor
+    /// waiting.
+    searches: Semaphore,
+    changes: Semaphore,
     pub(super) options: ElasticOptions,
 }
 
 /// What is sent.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Body<'a> {
     Nothing,
     Json(&'a Value),
     /// Lines of JSON.
-    Lines(&'a str),
+    Lines(String),
 }
 
 /// The most bytes of an answer; a batch of documents or a page of hits has far fewer.
@@ -55,45 +58,65 @@ impl Link {
         Ok(Self {
             client,
             base,
-            turns: Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)),
+            searches: Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)),
+            changes: Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)),
             options,
         })
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.ask(Method::GET, path, Body::Nothing, self.options.write)
-            .await
+        self.change(Method::GET, path, Body::Nothing).await
     }
 
     pub(super) async fn post(&self, path: &str, body: Body<'_>) -> Result<Value, Failure> {
-        self.ask(Method::POST, path, body, self.options.write).await
+        self.change(Method::POST, path, body).await
     }
 
     pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.ask(Method::PUT, path, Body::Json(body), self.options.write)
-            .await
+        self.change(Method::PUT, path, Body::Json(body)).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.ask(Method::DELETE, path, Body::Nothing, self.options.write)
+        self.change(Method::DELETE, path, Body::Nothing).await
+    }
+
+    /// Sends what a visitor waits for.
+    pub(super) async fn search(&self, path: &str, body: Body<'_>) -> Result<Value, Failure> {
+        let limit = self.options.search;
+        self.within(limit, &self.searches, Method::POST, path, body)
             .await
     }
 
+    /// Reads something that is answered at once or not at all.
+    pub(super) async fn ping(&self, path: &str) -> Result<Value, Failure> {
+        let limit = self.options.search;
+        self.within(limit, &self.searches, Method::GET, path, Body::Nothing)
+            .await
+    }
+
+    async fn change(&self, method: Method, path: &str, body: Body<'_>) -> Result<Value, Failure> {
+        let limit = self.options.write;
+        self.within(limit, &self.changes, method, path, body).await
+    }
+
     /// Sends one request and reads the whole answer, all of it within `limit`.
-    pub(super) async fn ask(
+    async fn within(
         &self,
+        limit: Duration,
+        turns: &Semaphore,
         method: Method,
         path: &str,
         body: Body<'_>,
-        limit: Duration,
     ) -> Result<Value, Failure> {
-        timeout(limit, self.exchange(method, path, body))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::Down(unavailable(format!(
-                    "elasticsearch at {self} did not answer within {limit:?}; check that it runs"
-                ))))
-            })
+        let exchange = async {
+            let _turn = turns.acquire().await;
+            self.exchange(method, path, body).await
+        };
+        timeout(limit, exchange).await.unwrap_or_else(|_| {
+            Err(Failure::Down(unavailable(format!(
+                "elasticsearch at {self} did not answer within {limit:?}; check that it runs"
+            ))))
+        })
     }
 
     async fn exchange(
@@ -102,10 +125,6 @@ impl Link {
         path: &str,
         body: Body<'_>,
     ) -> Result<Value, Failure> {
-        let _turn = self.turns.acquire().await.map_err(|_| {
-            // Nobody closes it.
-            Failure::Down(unavailable("no more requests are sent"))
-        })?;
         let lost = |error: reqwest::Error| {
             Failure::Down(Error::with_source(
                 ErrorKind::Unavailable,
@@ -126,7 +145,7 @@ impl Link {
             Body::Json(body) => request.json(body),
             Body::Lines(lines) => request
                 .header("content-type", "application/x-ndjson")
-                .body(lines.to_owned()),
+                .body(lines),
         };
         let mut response = request.send().await.map_err(lost)?;
         let status = response.status();

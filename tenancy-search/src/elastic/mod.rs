@@ -79,6 +79,13 @@ struct Inner {
     checked: OnceCell<()>,
 }
 
+/// What is asked of the index that is searched.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Search(&'a Value),
+    Refresh,
+}
+
 /// How often to ask again when what was searched has just been replaced.
 const AGAIN: usize = 5;
 
@@ -107,7 +114,7 @@ impl ElasticEngine {
     async fn check(&self) -> Result<(), Error> {
         let check = async || {
             let path = "/_nodes/_local/none?filter_path=nodes.*.version";
-            let answer = self.link().get(path).await?;
+            let answer = self.link().ping(path).await?;
             let nodes = answer["nodes"].as_object();
             let version = nodes
                 .and_then(|nodes| nodes.values().next()?["version"].as_str())
@@ -132,29 +139,33 @@ impl ElasticEngine {
         self.0.checked.get_or_try_init(check).await.map(drop)
     }
 
-    /// Asks the index that is searched; what is replaced meanwhile is asked for again.
-    async fn ask(&self, index: &Index, what: &str, body: &Value) -> Result<Value, Error> {
-        let limit = self.link().options.search;
-        let millis = limit.as_millis();
-        let path = match what {
-            "_refresh" => format!("/{}/_refresh?expand_wildcards=none", index.name()),
-            _ => format!(
-                "/{}/{what}?expand_wildcards=none&ignore_unavailable=false\
-                 &allow_no_indices=false&allow_partial_search_results=false&timeout={millis}ms",
-                index.name()
-            ),
-        };
+    /// Asks the index that is searched; what is replaced meanwhile is asked again.
+    async fn ask(&self, index: &Index, asked: Asked<'_>) -> Result<Value, Error> {
+        let name = index.name();
+        let millis = self.link().options.search.as_millis();
         let mut tries = 0;
         loop {
             tries += 1;
-            let post = reqwest::Method::POST;
-            let answer = self.link().ask(post, &path, Body::Json(body), limit).await;
+            let answer = match asked {
+                Asked::Search(body) => {
+                    let path = format!(
+                        "/{name}/_search?expand_wildcards=none&ignore_unavailable=false\
+                         &allow_no_indices=false&allow_partial_search_results=false\
+                         &timeout={millis}ms"
+                    );
+                    self.link().search(&path, Body::Json(body)).await
+                }
+                Asked::Refresh => {
+                    let path = format!("/{name}/_refresh?expand_wildcards=none");
+                    self.link().post(&path, Body::Nothing).await
+                }
+            };
             let failure = match answer {
                 Ok(answer) => return query::whole(answer),
                 Err(failure) => failure,
             };
             let unknown = matches!(&failure, Failure::Refused(refusal)
-                if refusal.index.as_deref() == Some(index.name().as_str()));
+                if refusal.index.as_deref() == Some(name.as_str()));
             if !failure.is_missing() || unknown || tries == AGAIN {
                 return Err(match failure {
                     failure if failure.is_missing() && unknown => no_index(index),
@@ -174,9 +185,7 @@ impl Engine for ElasticEngine {
     async fn ping(&self) -> Result<(), Error> {
         self.check().await?;
         let path = "/_cluster/health?filter_path=status,timed_out&master_timeout=1s&timeout=1s";
-        let limit = self.link().options.search;
-        let get = reqwest::Method::GET;
-        let answer = self.link().ask(get, path, Body::Nothing, limit).await?;
+        let answer = self.link().ping(path).await?;
         if answer["timed_out"] == true || !answer["status"].is_string() {
             return Err(unavailable(format!(
                 "elasticsearch at {} is not ready",
@@ -214,16 +223,16 @@ impl Engine for ElasticEngine {
             return Ok(Hits::default());
         }
         let question = query::of_words(index.tenant(), query);
-        query::hits(&self.ask(index, "_search", &question).await?)
+        query::hits(&self.ask(index, Asked::Search(&question)).await?)
     }
 
     async fn refresh(&self, index: &Index) -> Result<(), Error> {
-        self.ask(index, "_refresh", &Value::Null).await.map(drop)
+        self.ask(index, Asked::Refresh).await.map(drop)
     }
 
     async fn count(&self, index: &Index) -> Result<u64, Error> {
         let question = query::of_count(index.tenant());
-        query::total(&self.ask(index, "_search", &question).await?)
+        query::total(&self.ask(index, Asked::Search(&question)).await?)
     }
 
     async fn ids(
@@ -236,7 +245,7 @@ impl Engine for ElasticEngine {
         while ids.len() < most {
             let page = query::PAGE.min(most - ids.len());
             let question = query::of_ids(index.tenant(), ids.last().copied().or(after), page);
-            let more = query::ids(&self.ask(index, "_search", &question).await?)?;
+            let more = query::ids(&self.ask(index, Asked::Search(&question)).await?)?;
             let full = more.len() == page;
             ids.extend(more);
             if !full {

@@ -26,8 +26,8 @@ pub struct ElasticOptions {
 }
 
 impl Default for ElasticOptions {
-    /// A second to connect, two to search, thirty for everything else; 32 requests at a time;
-    /// batches of 5 MB or 1,000 documents.
+    /// A second to connect, two to search, thirty for everything else; 32 searches and
+    /// 32 other requests at a time; batches of 5 MB or 1,000 documents.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(1),
@@ -62,7 +62,8 @@ impl ElasticOptions {
         self
     }
 
-    /// How many requests are under way at once, at least one; further ones wait their time.
+    /// How many searches are under way at once, and how many other requests, at least one each;
+    /// further ones wait their time.
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
