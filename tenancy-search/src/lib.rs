@@ -21,12 +21,16 @@ mod search;
 
 mod indexer;
 
+#[cfg(feature = "elasticsearch")]
+mod elastic;
 mod resource;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use cursor::Cursor;
+#[cfg(feature = "elasticsearch")]
+pub use elastic::{ElasticEngine, ElasticOptions};
 pub use engine::{Draft, Engine, Hit, Hits, Placement};
 pub use index::Index;
 pub use index_name::IndexName;
