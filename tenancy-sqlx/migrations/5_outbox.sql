@@ -1,7 +1,9 @@
 -- The outbox as a feed: who tells whose messages, and until when.
 
--- Leads from tenant to tenant of a topic, however many messages each of them has.
+-- Leads from tenant to tenant of a topic, however many messages each of them has. The others would
+-- lead a plan through all messages of a topic, or of a tenant.
 CREATE INDEX outbox_turn_idx ON tenancy.outbox (topic, tenant_id, seq);
+DROP INDEX tenancy.outbox_topic_idx, tenancy.outbox_tenant_id_idx;
 
 -- Whoever has a higher number has read later. Without a cache, so that numbers grow in the order in
 -- which they are drawn.

@@ -19,7 +19,8 @@ const WORK: &str = "\
             ORDER BY o.topic, o.tenant_id LIMIT 1) n \
         WHERE n.topic = w.topic)";
 
-/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many.
+/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many. Tenants and leases
+/// are looked up one by one, so those of tenants without messages are not looked at.
 ///
 /// Who waited longest is who has the lowest fence. Rows are locked in the order of their tenants, so
 /// that two programs cannot wait for each other. What a lease was when the statement began may have
@@ -28,17 +29,22 @@ const WORK: &str = "\
 pub(super) fn claim() -> String {
     let free = free("l");
     let active = sabotaged!("outbox.suspended-told", "true", "t.status = 'active'");
-    let fence = sabotaged!(
-        "outbox.fence-reused",
-        "l.fence",
-        "pg_catalog.nextval('tenancy.outbox_fence')"
-    );
+    let mut fence = "pg_catalog.nextval('tenancy.outbox_fence')";
+    if sabotaged!("outbox.fence-reused") {
+        fence = "l.fence";
+    }
+    if sabotaged!("outbox.fence-drawn-early") {
+        fence = "EXCLUDED.fence";
+    }
     format!(
         "WITH RECURSIVE {WORK}, \
          due (tenant_id) AS MATERIALIZED ( \
             SELECT w.tenant_id FROM (SELECT DISTINCT work.tenant_id FROM work) w \
-            JOIN tenancy.tenants t ON t.id = w.tenant_id AND {active} \
-            LEFT JOIN tenancy.outbox_leases l ON l.consumer = $2 AND l.tenant_id = w.tenant_id \
+            CROSS JOIN LATERAL (SELECT FROM tenancy.tenants t \
+                WHERE t.id = w.tenant_id AND {active} LIMIT 1) serves \
+            LEFT JOIN LATERAL (SELECT own.tenant_id, own.fence, own.held_until, own.not_before \
+                FROM tenancy.outbox_leases own \
+                WHERE own.consumer = $2 AND own.tenant_id = w.tenant_id LIMIT 1) l ON true \
             WHERE l.tenant_id IS NULL OR ({free}) \
             ORDER BY l.fence NULLS FIRST, w.tenant_id LIMIT $4), \
          given AS ( \
@@ -79,34 +85,41 @@ pub(super) const CLAIM_TENANT: &str = "\
     WHERE l.held_until IS NULL OR l.held_until <= pg_catalog.clock_timestamp() \
     RETURNING l.fence";
 
-/// The first messages of a tenant: $1 topics, $2 tenant, $3 how many. Of each topic at most as many
-/// are read, whatever else the tenant has.
+/// The first messages of a tenant: $1 topics, $2 tenant, $3 how many.
+///
+/// Of each topic as many are read from where the tenant's begin, and those of the next tenant are
+/// left out then. Asked for in this way they are read in the order of the index by every plan,
+/// whatever the tenant and others have besides and however old the server's statistics are.
 pub(super) const MESSAGES: &str = "\
     SELECT m.seq, m.id, m.topic, m.key, m.payload, m.created_at \
     FROM (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)) t \
     CROSS JOIN LATERAL ( \
-        SELECT o.seq, o.id, o.topic, o.key, o.payload, o.created_at FROM tenancy.outbox o \
-        WHERE o.topic = t.topic AND o.tenant_id = $2 \
+        SELECT o.seq, o.id, o.tenant_id, o.topic, o.key, o.payload, o.created_at \
+        FROM tenancy.outbox o WHERE (o.topic, o.tenant_id, o.seq) >= (t.topic, $2, 0) \
         ORDER BY o.topic, o.tenant_id, o.seq LIMIT $3) m \
+    WHERE m.topic = t.topic AND m.tenant_id = $2 \
     ORDER BY m.seq LIMIT $3";
 
 /// Removes messages of a lease that is held: $1 tenant, $2 consumer, $3 fence, $4 numbers.
 ///
 /// The lease's row stays locked to the end, so nobody gets a higher fence before the messages are
-/// gone; whoever waited for that row asks again what it says.
+/// gone; whoever waited for that row asks again what it says. The tenant is compared in a way that
+/// no index serves, so that the messages are found by their numbers.
 pub(super) fn done() -> String {
     let held = sabotaged!(
         "outbox.done-any-fence",
         "$3::bigint > 0",
         "l.fence = $3 AND l.held_until > pg_catalog.clock_timestamp()"
     );
+    let lock = sabotaged!("outbox.done-unlocked", "", "FOR UPDATE");
     format!(
         "WITH held AS MATERIALIZED ( \
             SELECT l.tenant_id FROM tenancy.outbox_leases l \
-            WHERE l.consumer = $2 AND l.tenant_id = $1 AND {held} FOR UPDATE), \
+            WHERE l.consumer = $2 AND l.tenant_id = $1 AND {held} {lock}), \
          gone AS ( \
-            DELETE FROM tenancy.outbox o USING held \
-            WHERE o.tenant_id = held.tenant_id AND o.seq = ANY ($4::bigint[])) \
+            DELETE FROM tenancy.outbox o \
+            WHERE o.seq = ANY ($4::bigint[]) AND o.tenant_id IS NOT DISTINCT FROM $1 \
+              AND EXISTS (SELECT FROM held)) \
          SELECT pg_catalog.count(*) FROM held"
     )
 }
@@ -140,16 +153,24 @@ pub(super) fn pause() -> String {
     )
 }
 
-/// Counts what is left: $1 topics, $2 how many messages and how many tenants at most.
+/// Counts what is left: $1 topics, $2 how many messages and how many tenants at most. The oldest of
+/// a tenant is its first.
 pub(super) fn backlog() -> String {
     format!(
         "WITH RECURSIVE {WORK}, \
          pairs AS (SELECT w.topic, w.tenant_id FROM work w LIMIT $2 + pg_catalog.cardinality($1)), \
          firsts AS ( \
-            SELECT (SELECT o.created_at FROM tenancy.outbox o WHERE o.topic = t.topic \
-                ORDER BY o.topic, o.seq LIMIT 1) AS created_at FROM topics t) \
+            SELECT m.created_at FROM pairs p CROSS JOIN LATERAL ( \
+                SELECT o.topic, o.tenant_id, o.created_at FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id, o.seq) >= (p.topic, p.tenant_id, 0) \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT 1) m \
+            WHERE m.topic = p.topic AND m.tenant_id = p.tenant_id) \
          SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM topics t CROSS JOIN LATERAL ( \
-                SELECT FROM tenancy.outbox o WHERE o.topic = t.topic LIMIT $2) m LIMIT $2) few) \
+                SELECT o.topic FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id) > \
+                    (t.topic, '00000000-0000-0000-0000-000000000000'::uuid) \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT $2) m \
+                WHERE m.topic = t.topic LIMIT $2) few) \
                 AS messages, \
             (SELECT pg_catalog.count(DISTINCT p.tenant_id) FROM pairs p \
                 WHERE p.tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid) AS tenants, \

@@ -109,7 +109,10 @@ impl ConsumerFigures {
 fn age(backlog: &Backlog) -> Duration {
     let since = |oldest| OffsetDateTime::now_utc() - oldest;
     // A message of a server whose clock is ahead has not waited.
-    let age = backlog.oldest.map(since).and_then(|age| age.try_into().ok());
+    let age = backlog
+        .oldest
+        .map(since)
+        .and_then(|age| age.try_into().ok());
     age.unwrap_or_default()
 }
 

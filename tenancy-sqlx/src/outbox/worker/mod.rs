@@ -118,8 +118,13 @@ impl OutboxWorker {
         for told in &self.consumers {
             let other = told.consumer.name();
             assert_ne!(other, name, "two consumers are called {name}");
-            let twice = topics.iter().find(|topic| told.topics.iter().any(|own| own == *topic));
-            assert_eq!(twice, None, "consumers {other} and {name} want the same topic");
+            let twice = topics
+                .iter()
+                .find(|topic| told.topics.iter().any(|own| own == *topic));
+            assert_eq!(
+                twice, None,
+                "consumers {other} and {name} want the same topic"
+            );
         }
         let topics = topics.into_iter().map(str::to_owned).collect();
         self.consumers.push(Told {

@@ -1,7 +1,7 @@
 //! One turn of a tenant: some of its messages are told under one lease.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -28,7 +28,8 @@ impl Telling {
             Ok(Ended::Held) => Next::Now,
             Ok(Ended::Lost) => {
                 self.told.counters.lost();
-                return;
+                // Unless somebody else has it by now, nobody needs to wait for its end.
+                Next::Now
             }
             Err(reason) => {
                 self.told.counters.failed();
@@ -64,6 +65,7 @@ impl Telling {
         };
         match told {
             Ok(told) => told.map_err(said)?,
+            Err(panic) if sabotaged!("outbox.panic-spreads") => resume_unwind(panic),
             Err(panic) => return Err(format!("the consumer panicked: {}", words(&*panic))),
         }
         match self.feed.done(lease, &messages).await.map_err(said)? {
