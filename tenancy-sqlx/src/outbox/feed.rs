@@ -86,12 +86,8 @@ impl PgOutbox {
             to.add(claim.span.as_secs_f64())?;
             to.add(most)
         })?;
-        // Unnamed: a plan that was made for an empty outbox must not be kept for a full one.
-        let question = Prepared {
-            named: false,
-            ..self.prepared(statements::claim(), values)
-        };
-        let rows = self.rows(question).await?;
+        let question = self.prepared(statements::claim(), values);
+        let rows = self.rows(planned_anew(question)).await?;
         let mut claimed = Claimed::default();
         for row in &rows {
             match row.try_get::<Option<i64>, _>("fence")? {
@@ -224,7 +220,8 @@ impl Feed for PgOutbox {
             to.add(lease.tenant().as_uuid())?;
             to.add(i64::try_from(most).unwrap_or(i64::MAX))
         })?;
-        let rows = self.rows(self.asking(statements::MESSAGES, values)).await?;
+        let question = self.asking(statements::MESSAGES, values);
+        let rows = self.rows(planned_anew(question)).await?;
         let messages: Result<_, sqlx::Error> = rows.iter().map(message).collect();
         Ok(messages.map_err(Error::from)?)
     }
@@ -235,9 +232,8 @@ impl Feed for PgOutbox {
             of(lease, to)?;
             to.add(numbers)
         })?;
-        let held = self
-            .number(self.prepared(statements::done(), values))
-            .await?;
+        let statement = self.prepared(statements::done(), values);
+        let held = self.number(planned_anew(statement)).await?;
         Ok(hold(held > 0))
     }
 
@@ -279,11 +275,8 @@ impl Feed for PgOutbox {
             to.add(topics)?;
             to.add(COUNTED)
         })?;
-        let question = Prepared {
-            named: false,
-            ..self.asking(statements::backlog(), values)
-        };
-        let rows = self.rows(question).await?;
+        let question = self.asking(statements::backlog(), values);
+        let rows = self.rows(planned_anew(question)).await?;
         let Some(row) = rows.first() else {
             return Ok(Backlog::default());
         };
@@ -292,6 +285,15 @@ impl Feed for PgOutbox {
 
     async fn appended(&self, seen: u64) -> u64 {
         self.database.appended(seen).await
+    }
+}
+
+/// What touches messages is not kept prepared, for a plan that was made for an empty outbox is a bad
+/// one for a full one.
+fn planned_anew(statement: Prepared) -> Prepared {
+    Prepared {
+        named: false,
+        ..statement
     }
 }
 

@@ -85,16 +85,19 @@ pub(super) const CLAIM_TENANT: &str = "\
     WHERE l.held_until IS NULL OR l.held_until <= pg_catalog.clock_timestamp() \
     RETURNING l.fence";
 
-/// The first messages of a tenant: $1 topics, $2 tenant, $3 how many. Of each topic at most as many
-/// are read, whatever the tenant and others have besides: only the index of both has the order that
-/// is asked for, which names the tenant as long as it is not said to be one.
+/// The first messages of a tenant: $1 topics, $2 tenant, $3 how many.
+///
+/// Of each topic as many are read from where the tenant's begin, and those of the next tenant are
+/// left out then. Asked for in this way they are read in the order of the index by every plan,
+/// whatever the tenant and others have besides and however old the server's statistics are.
 pub(super) const MESSAGES: &str = "\
     SELECT m.seq, m.id, m.topic, m.key, m.payload, m.created_at \
     FROM (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)) t \
     CROSS JOIN LATERAL ( \
-        SELECT o.seq, o.id, o.topic, o.key, o.payload, o.created_at FROM tenancy.outbox o \
-        WHERE o.topic = t.topic AND o.tenant_id >= $2 AND o.tenant_id <= $2 \
-        ORDER BY o.tenant_id, o.seq LIMIT $3) m \
+        SELECT o.seq, o.id, o.tenant_id, o.topic, o.key, o.payload, o.created_at \
+        FROM tenancy.outbox o WHERE (o.topic, o.tenant_id, o.seq) >= (t.topic, $2, 0) \
+        ORDER BY o.topic, o.tenant_id, o.seq LIMIT $3) m \
+    WHERE m.topic = t.topic AND m.tenant_id = $2 \
     ORDER BY m.seq LIMIT $3";
 
 /// Removes messages of a lease that is held: $1 tenant, $2 consumer, $3 fence, $4 numbers.
@@ -158,10 +161,10 @@ pub(super) fn backlog() -> String {
          pairs AS (SELECT w.topic, w.tenant_id FROM work w LIMIT $2 + pg_catalog.cardinality($1)), \
          firsts AS ( \
             SELECT m.created_at FROM pairs p CROSS JOIN LATERAL ( \
-                SELECT o.created_at FROM tenancy.outbox o \
-                WHERE o.topic = p.topic AND o.tenant_id >= p.tenant_id \
-                  AND o.tenant_id <= p.tenant_id \
-                ORDER BY o.tenant_id, o.seq LIMIT 1) m) \
+                SELECT o.topic, o.tenant_id, o.created_at FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id, o.seq) >= (p.topic, p.tenant_id, 0) \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT 1) m \
+            WHERE m.topic = p.topic AND m.tenant_id = p.tenant_id) \
          SELECT (SELECT pg_catalog.count(*) FROM (SELECT FROM topics t CROSS JOIN LATERAL ( \
                 SELECT o.topic FROM tenancy.outbox o \
                 WHERE (o.topic, o.tenant_id) > \

@@ -406,7 +406,8 @@ async fn whoever_waits_for_an_append_learns_of_those_that_went_before() {
         async move { feed.appended(seen).await }
     });
     world.append(&acme, [1]).await;
-    let now = waiting.await.unwrap();
+    let now = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    let now = now.expect("a commit wakes whoever waits").unwrap();
     assert!(now > seen);
     assert_eq!(
         feed.appended(seen).await,
