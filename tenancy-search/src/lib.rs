@@ -17,12 +17,13 @@ mod engine;
 
 mod memory;
 
+#[cfg(feature = "elasticsearch")]
+mod elastic;
+
 mod search;
 
 mod indexer;
 
-#[cfg(feature = "elasticsearch")]
-mod elastic;
 mod resource;
 
 #[cfg(feature = "testing")]

@@ -1,7 +1,7 @@
 //! Search in the life of a tenant.
 
 use async_trait::async_trait;
-use tenancy_core::{Error, Tenant, TenantResource};
+use tenancy_core::{Error, ErrorKind, Tenant, TenantResource};
 
 use crate::search::Search;
 
@@ -10,9 +10,12 @@ use crate::search::Search;
 ///
 /// Indexes are named by the id that never changes, so a rename moves nothing, and a suspended
 /// tenant has no context to search with. An export takes nothing along, because everything can be
-/// built from the rows. So a tenant that begins with rows (a clone, an import) begins with empty
-/// indexes: append a message with the key [`EVERYTHING`](crate::EVERYTHING) for each kind, in the
-/// transaction that brings the rows or behind it, or run [`Indexer::rebuild`](crate::Indexer::rebuild).
+/// built from the rows.
+///
+/// A tenant begins with empty indexes, or with none while the engine is down, and one that begins
+/// with rows (a clone, an import) has them found when they are built: let each tenant begin with a
+/// message about every kind with the key [`EVERYTHING`](crate::EVERYTHING), which the fleet's
+/// `first_message` does.
 ///
 /// # Example
 ///
@@ -44,7 +47,12 @@ impl TenantResource for SearchResource {
         for kind in self.0.kinds() {
             let index = self.0.index_of(tenant, *kind)?;
             let made = self.0.engine().provision(&index, placement);
-            self.0.step(made).await?;
+            match self.0.step(made).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable => {
+                    tracing::warn!(%error, index = %index.name(), "an index is made later");
+                }
+                made => made?,
+            }
         }
         Ok(())
     }

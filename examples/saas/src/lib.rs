@@ -11,6 +11,7 @@ pub mod state;
 mod blog;
 mod catalog;
 mod pages;
+mod search;
 
 mod input;
 mod paging;

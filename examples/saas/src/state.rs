@@ -2,6 +2,7 @@
 
 use axum::extract::FromRef;
 use tenancy_core::{Caches, Domain, Prefix};
+use tenancy_search::Search;
 use tenancy_sqlx::{Database, PgTenantStore};
 
 /// Shared by every request; cloning copies a few pointers.
@@ -13,6 +14,8 @@ pub struct AppState {
     pub tenants: PgTenantStore,
     /// What is remembered of each tenant's catalog.
     pub caches: Caches,
+    /// What tenants find as they type.
+    pub search: Search,
     /// Whether answers say that they were remembered.
     pub cache_header: CacheHeader,
     /// How this installation is reached.
@@ -48,5 +51,11 @@ impl FromRef<AppState> for Database {
 impl FromRef<AppState> for Prefix {
     fn from_ref(state: &AppState) -> Self {
         state.prefix.clone()
+    }
+}
+
+impl FromRef<AppState> for Search {
+    fn from_ref(state: &AppState) -> Self {
+        state.search.clone()
     }
 }

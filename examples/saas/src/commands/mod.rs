@@ -3,8 +3,11 @@
 mod cache;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+mod indexing;
 pub(crate) mod installation;
 mod metrics;
+mod presence;
+pub(crate) mod search;
 pub(crate) mod serve;
 
 mod banner;

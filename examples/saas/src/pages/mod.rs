@@ -37,7 +37,7 @@ async fn style() -> Response {
 }
 
 /// Renders a template as a page.
-fn page(template: &impl askama::Template) -> Result<Response, ApiError> {
+pub(crate) fn page(template: &impl askama::Template) -> Result<Response, ApiError> {
     match template.render() {
         Ok(html) => Ok(axum::response::Html(html).into_response()),
         Err(error) => {

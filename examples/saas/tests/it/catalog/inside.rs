@@ -12,6 +12,7 @@ use saas::state::{AppState, CacheHeader, Site};
 use serde_json::{Value, json};
 use tenancy_axum::RequestMetrics;
 use tenancy_core::{CachedStore, Caches, Domain, MemoryCache, Prefix, TrustedProxies};
+use tenancy_search::{MemoryEngine, Search};
 use tenancy_sqlx::testing::{TestTenant, TestTenants};
 use tenancy_sqlx::{Database, PgTenantStore, PoolSettings, tenant_sql};
 use tower::ServiceExt as _;
@@ -29,6 +30,7 @@ fn application(database: Database) -> Router {
         tenants: PgTenantStore::new(&database),
         database,
         caches: Caches::new(MemoryCache::new()),
+        search: Search::new(MemoryEngine::new(), app::SEARCHED),
         cache_header: CacheHeader::Shown,
         site: Site {
             base_domain: base_domain.clone(),

@@ -11,8 +11,9 @@ use saas::state::{AppState, CacheHeader, Site};
 use tenancy_axum::{Health, RequestMetrics};
 use tenancy_core::testing::{Ask, IsolationKit};
 use tenancy_core::{CachedStore, Caches, Domain, Prefix, TrustedProxies};
+use tenancy_search::{MemoryEngine, Search};
 use tenancy_sqlx::testing::{TestTenant, TestTenants};
-use tenancy_sqlx::{PgTenantStore, tenant_sql};
+use tenancy_sqlx::{PgOutbox, PgTenantStore, tenant_sql};
 use uuid::Uuid;
 
 use super::shelf::Shelf;
@@ -65,6 +66,9 @@ fn asks(route: &Route) -> Vec<Ask> {
         (Side::Tenant, "PUT" | "PATCH", "/api/blogs/{id}" | "/api/blogs/{id}/") => {
             vec![on(CHANGED).json(post), on(Uuid::max()).json(post).refused()]
         }
+        (Side::Tenant, "GET", path) if path.contains("/search") && path.starts_with("/api/") => {
+            search_asks(path)
+        }
         (Side::Tenant, "DELETE", "/api/blogs/{id}") => vec![on(DELETED[0])],
         (Side::Tenant, "DELETE", "/api/blogs/{id}/") => vec![on(DELETED[1])],
         (Side::Tenant, _, path) if path.starts_with("/api/catalog/") => catalog_asks(route),
@@ -76,11 +80,28 @@ fn asks(route: &Route) -> Vec<Ask> {
         (Side::Tenant, "GET", "/products/{id}/") => {
             vec![on(PRODUCT), on(Uuid::max()).refused()]
         }
+        (Side::Tenant, "GET", "/search.js") => vec![plain()],
+        (Side::Tenant, "GET", "/search/") => vec![
+            plain(),
+            Ask::get("/search/?q={canary}"),
+            Ask::get("/search/?q=canary"),
+        ],
         (side, method, path) => panic!(
             "{method} {path} ({side:?}) has no entry in the isolation kit: say here what is asked \
              of it"
         ),
     }
+}
+
+/// What is asked of a search: what the tenant has, and the same of somebody else.
+fn search_asks(path: &str) -> Vec<Ask> {
+    vec![
+        Ask::get(path),
+        Ask::get(format!("{path}?q={{canary}}")),
+        // How every tenant's words begin.
+        Ask::get(format!("{path}?q=canar&limit=1")),
+        Ask::get(format!("{path}?q=canary&cursor={{canary}}")).refused(),
+    ]
 }
 
 /// What is asked of a route of the catalog; with and without the closing slash it is the same.
@@ -155,6 +176,8 @@ fn every_store(
         tenants: _,
         // The shelf is its back end.
         caches: _,
+        // What it finds is read from the rows, and asked of by the routes.
+        search: _,
         cache_header: _,
         // These say where the installation is, to everybody.
         site: _,
@@ -218,6 +241,7 @@ async fn state(tenants: &TestTenants, shelf: &Shelf) -> AppState {
         tenants: PgTenantStore::new(&database),
         database,
         caches: Caches::new(shelf.clone()),
+        search: Search::new(MemoryEngine::new(), app::SEARCHED),
         cache_header: CacheHeader::Shown,
         site: Site {
             base_domain: Domain::parse("example").unwrap(),
@@ -241,6 +265,14 @@ async fn nothing_of_a_tenant_reaches_anybody_else(tenants: TestTenants) {
 
     let shelf = Shelf::default();
     let state = state(&tenants, &shelf).await;
+    let indexer = app::indexer(&state).unwrap();
+    for tenant in [&one, &other] {
+        for kind in app::SEARCHED {
+            let rebuild = indexer.rebuild(kind);
+            let feed = PgOutbox::new(&state.database);
+            rebuild.run(&feed, tenant.context()).await.unwrap();
+        }
+    }
     let base_domain = state.site.base_domain.clone();
     let cache = CachedStore::new(state.tenants.clone());
     let tenancy = Tenancy::ByHost { base_domain };
