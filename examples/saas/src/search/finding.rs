@@ -1,6 +1,6 @@
 //! A search of one tenant: what the engine finds is looked up in the rows, so nothing old is shown.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -39,7 +39,7 @@ pub(super) struct Hits<T> {
 pub(crate) struct Item<T> {
     #[serde(flatten)]
     pub(super) row: T,
-    pub(super) highlight: HashMap<&'static str, Vec<String>>,
+    pub(super) highlight: BTreeMap<&'static str, Vec<String>>,
 }
 
 /// What can be found, and what of it is shown.
@@ -115,7 +115,7 @@ impl Finding {
 
 fn item<T: Findable>(row: T, marks: &Highlight) -> Item<T> {
     let (title, name, texts) = row.fields();
-    let mut highlight = HashMap::new();
+    let mut highlight = BTreeMap::new();
     if let Some(name) = marks.name(name) {
         highlight.insert(title, vec![name]);
     }

@@ -97,9 +97,10 @@ fn asks(route: &Route) -> Vec<Ask> {
 fn search_asks(path: &str) -> Vec<Ask> {
     vec![
         Ask::get(path),
-        Ask::get(format!("{path}?q={{canary}}")),
+        // They say how long they took.
+        Ask::get(format!("{path}?q={{canary}}")).changing(),
         // How every tenant's words begin.
-        Ask::get(format!("{path}?q=canar&limit=1")),
+        Ask::get(format!("{path}?q=canar&limit=1")).changing(),
         Ask::get(format!("{path}?q=canary&cursor={{canary}}")).refused(),
     ]
 }
