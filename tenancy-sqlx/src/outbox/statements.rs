@@ -88,15 +88,16 @@ pub(super) const CLAIM_TENANT: &str = "\
 /// The first messages of a tenant: $1 topics, $2 tenant, $3 how many.
 ///
 /// Of each topic as many are read from where the tenant's begin, and those of the next tenant are
-/// left out then. Asked for in this way they are read in the order of the index by every plan,
-/// whatever the tenant and others have besides and however old the server's statistics are.
+/// left out then. Asked for in this way, with a number that no plan is made for, they are read in the
+/// order of the index, whatever the tenant and others have besides and however old the server's
+/// statistics are.
 pub(super) const MESSAGES: &str = "\
     SELECT m.seq, m.id, m.topic, m.key, m.payload, m.created_at \
     FROM (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)) t \
     CROSS JOIN LATERAL ( \
         SELECT o.seq, o.id, o.tenant_id, o.topic, o.key, o.payload, o.created_at \
         FROM tenancy.outbox o WHERE (o.topic, o.tenant_id, o.seq) >= (t.topic, $2, 0) \
-        ORDER BY o.topic, o.tenant_id, o.seq LIMIT $3) m \
+        ORDER BY o.topic, o.tenant_id, o.seq LIMIT (SELECT $3)) m \
     WHERE m.topic = t.topic AND m.tenant_id = $2 \
     ORDER BY m.seq LIMIT $3";
 
@@ -169,7 +170,7 @@ pub(super) fn backlog() -> String {
                 SELECT o.topic FROM tenancy.outbox o \
                 WHERE (o.topic, o.tenant_id) > \
                     (t.topic, '00000000-0000-0000-0000-000000000000'::uuid) \
-                ORDER BY o.topic, o.tenant_id, o.seq LIMIT $2) m \
+                ORDER BY o.topic, o.tenant_id, o.seq LIMIT (SELECT $2)) m \
                 WHERE m.topic = t.topic LIMIT $2) few) \
                 AS messages, \
             (SELECT pg_catalog.count(DISTINCT p.tenant_id) FROM pairs p \

@@ -125,7 +125,7 @@ pub(crate) async fn eventually<F, T>(what: &str, mut look: F) -> T
 where
     F: AsyncFnMut() -> Option<T>,
 {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(seen) = look().await {
             return seen;

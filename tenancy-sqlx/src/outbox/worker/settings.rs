@@ -8,7 +8,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 /// use tenancy_sqlx::OutboxSettings;
 ///
-/// let settings = OutboxSettings::default().tenants(8).lease(Duration::from_secs(60));
+/// let settings = OutboxSettings::default().tenants(8).lease(Duration::from_mins(1));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "settings are given to a worker"]
