@@ -80,6 +80,21 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         most: usize,
     ) -> Result<Vec<Uuid>, Error>;
 
+    /// What [`Words::fingerprint`](crate::Words::fingerprint) says of these documents as the index
+    /// has them, without those that it has not; `None` from an engine that cannot tell.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::search`].
+    async fn fingerprints(
+        &self,
+        index: &Index,
+        ids: &[Uuid],
+    ) -> Result<Option<Vec<(Uuid, u64)>>, Error> {
+        let _ = (index, ids);
+        Ok(None)
+    }
+
     /// Begins an empty index beside the one that is searched, which need not exist; drafts that
     /// others left with a lower fence are removed.
     ///
@@ -176,6 +191,16 @@ pub struct Hit {
     pub id: Uuid,
     /// How well it fits.
     pub score: f32,
+}
+
+impl Placement {
+    /// The placement as settings spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 impl Draft {

@@ -15,8 +15,13 @@ mod query;
 
 mod engine;
 
+mod memory;
+
 #[cfg(feature = "elasticsearch")]
 mod elastic;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use cursor::Cursor;
 #[cfg(feature = "elasticsearch")]
@@ -25,6 +30,7 @@ pub use engine::{Draft, Engine, Hit, Hits, Placement};
 pub use index::Index;
 pub use index_name::IndexName;
 pub use kind::Kind;
+pub use memory::MemoryEngine;
 pub use operation::{Change, Operation, Words, Written};
 pub use query::{After, Query};
 pub use text::{Highlight, Token, tokens};

@@ -166,11 +166,14 @@ impl ElasticEngine {
             };
             let unknown = matches!(&failure, Failure::Refused(refusal)
                 if refusal.index.as_deref() == Some(name.as_str()));
-            if !failure.is_missing() || unknown || tries == AGAIN {
-                return Err(match failure {
-                    failure if failure.is_missing() && unknown => no_index(index),
-                    failure => failure.into(),
-                });
+            if unknown {
+                return Err(no_index(index));
+            }
+            if !failure.is_missing() {
+                return Err(failure.into());
+            }
+            if tries == AGAIN {
+                return Err(replaced(index));
             }
         }
     }
@@ -212,10 +215,7 @@ impl Engine for ElasticEngine {
                 return Ok(written);
             }
         }
-        Err(unavailable(format!(
-            "the index {} is being replaced; try again in a while",
-            index.name()
-        )))
+        Err(replaced(index))
     }
 
     async fn search(&self, index: &Index, query: &Query) -> Result<Hits, Error> {
@@ -253,6 +253,20 @@ impl Engine for ElasticEngine {
             }
         }
         Ok(ids)
+    }
+
+    async fn fingerprints(
+        &self,
+        index: &Index,
+        ids: &[Uuid],
+    ) -> Result<Option<Vec<(Uuid, u64)>>, Error> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(query::PAGE) {
+            let question = query::of_fingerprints(index.tenant(), some);
+            let answer = self.ask(index, Asked::Search(&question)).await?;
+            found.extend(query::fingerprints(&answer)?);
+        }
+        Ok(Some(found))
     }
 
     async fn draft(
@@ -319,4 +333,11 @@ fn no_index(index: &Index) -> Error {
         ErrorKind::NotFound,
         format!("there is no index {}: provision it", index.name()),
     )
+}
+
+fn replaced(index: &Index) -> Error {
+    unavailable(format!(
+        "the index {} is being replaced; try again in a while",
+        index.name()
+    ))
 }

@@ -71,6 +71,27 @@ pub(super) fn of_ids(tenant: TenantId, after: Option<Uuid>, most: usize) -> Valu
     body
 }
 
+/// The question for what is kept of some documents' words.
+pub(super) fn of_fingerprints(tenant: TenantId, ids: &[Uuid]) -> Value {
+    json!({
+        "query": {"bool": {"filter": [of_tenant(tenant), {"terms": {"id": ids}}]}},
+        "size": ids.len(),
+        "track_total_hits": false,
+        "_source": false,
+        "docvalue_fields": ["id", "fingerprint"],
+    })
+}
+
+pub(super) fn fingerprints(answer: &Value) -> Result<Vec<(Uuid, u64)>, Error> {
+    let fingerprint = |hit: &Value| {
+        let fields = &hit["fields"];
+        let kept = fields["fingerprint"][0].as_str().ok_or_else(odd)?;
+        let kept = u64::from_str_radix(kept, 16).map_err(|_| odd())?;
+        Ok((uuid(&fields["id"][0])?, kept))
+    };
+    list(answer)?.iter().map(fingerprint).collect()
+}
+
 /// The question for how many there are.
 pub(super) fn of_count(tenant: TenantId) -> Value {
     json!({

@@ -35,6 +35,7 @@ pub fn tokens(text: &str) -> impl Iterator<Item = Token> + '_ {
         fold(original).map(move |piece| (piece, range.clone()))
     });
     let mut begun: Option<Token> = None;
+    let mut length = 0;
     iter::from_fn(move || {
         loop {
             let Some((piece, range)) = pieces.next() else {
@@ -42,14 +43,15 @@ pub fn tokens(text: &str) -> impl Iterator<Item = Token> + '_ {
             };
             match (piece, &mut begun) {
                 (Piece::Letter(letter), None) => {
+                    length = 1;
                     begun = Some(Token {
                         word: letter.to_string(),
                         range,
                     });
                 }
                 (Piece::Letter(letter), Some(token)) => {
-                    // Counting is cheap: most words are short, and bytes are counted first.
-                    if token.word.len() < WORD_CHARS || token.word.chars().count() < WORD_CHARS {
+                    if length < WORD_CHARS {
+                        length += 1;
                         token.word.push(letter);
                     }
                     token.range.end = range.end;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
+#[cfg(feature = "testing")]
+mod memory;
+
 use serde_json::{Value, json};
 use tenancy_core::Prefix;
 use tenancy_core::testing::context;
