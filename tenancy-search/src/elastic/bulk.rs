@@ -103,7 +103,9 @@ impl Link {
         let mut made = false;
         let mut gone = false;
         for _ in batch {
-            let item = items.next().and_then(|item| item.as_object()?.values().next());
+            let item = items
+                .next()
+                .and_then(|item| item.as_object()?.values().next());
             let item = item.ok_or_else(|| unavailable("elasticsearch did not tell of a write"))?;
             made |= item["_index"] == door && item["error"].is_null();
             match outcome(item)? {
@@ -154,12 +156,12 @@ fn entry(index: &Index, generation: Generation, operation: &Operation) -> Result
         )
     })?;
     let mut address = json!({
-        "_id": key(generation, operation.id),
+        "_id": key(index.tenant(), generation, operation.id),
         "version": version,
         "version_type": "external_gte",
     });
     if tenancy_core::sabotaged!("search.elastic-no-version") {
-        address = json!({"_id": key(generation, operation.id)});
+        address = json!({"_id": key(index.tenant(), generation, operation.id)});
     }
     Ok(match &operation.change {
         Change::Delete => format!("{}\n", json!({"delete": address})),

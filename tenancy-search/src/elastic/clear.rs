@@ -103,10 +103,7 @@ impl Link {
         which: Which,
     ) -> Result<Option<(u64, String)>, Error> {
         // A document that was not refreshed is not found, and would stay.
-        match self
-            .post(&format!("/{name}/_refresh"), Body::Nothing)
-            .await
-        {
+        match self.post(&format!("/{name}/_refresh"), Body::Nothing).await {
             Ok(answer) => whole(answer)?,
             Err(failure) if failure.is_missing() => return Ok(None),
             Err(failure) => return Err(failure.into()),

@@ -40,9 +40,13 @@ pub(super) fn body() -> Value {
     })
 }
 
-/// The document's name in its index: generations may be in one index together.
-pub(super) fn key(generation: Generation, id: Uuid) -> String {
-    format!("{generation}-{id}")
+/// The document's name in its index, where generations and tenants may be together: nobody's is
+/// anybody else's, whatever their documents and fences are.
+pub(super) fn key(tenant: TenantId, generation: Generation, id: Uuid) -> String {
+    if tenancy_core::sabotaged!("search.elastic-key-without-tenant") {
+        return format!("{generation}-{id}");
+    }
+    format!("{}-{generation}-{id}", tenant.as_uuid().simple())
 }
 
 pub(super) fn document(tenant: TenantId, generation: Generation, id: Uuid, words: &Words) -> Value {

@@ -91,8 +91,7 @@ impl Link {
         let state = self.look(index).await?;
         let live = state.live.map(|live| live.generation);
         let mut others = state.drafts.iter().map(|draft| draft.generation);
-        if live.is_some_and(|live| !ours.is_after(live))
-            || others.any(|other| other.is_after(ours))
+        if live.is_some_and(|live| !ours.is_after(live)) || others.any(|other| other.is_after(ours))
         {
             for draft in state.drafts.iter().filter(|draft| draft.generation == ours) {
                 self.withdraw(index, draft).await?;
@@ -119,11 +118,18 @@ impl Link {
         let mut last = None;
         for _ in 0..ROUNDS {
             let state = self.look(index).await?;
-            if state.live.as_ref().is_some_and(|live| live.generation == ours) {
+            if state
+                .live
+                .as_ref()
+                .is_some_and(|live| live.generation == ours)
+            {
                 // Done before, by a call whose answer was lost: what it replaced may be there still.
                 return self.sweep(index, ours).await;
             }
-            let held = state.drafts.into_iter().find(|held| held.generation == ours);
+            let held = state
+                .drafts
+                .into_iter()
+                .find(|held| held.generation == ours);
             let Some(held) = held else {
                 return Err(gone(draft));
             };
@@ -186,7 +192,8 @@ impl Link {
         if draft.index == draft.generation.index(index) {
             return self.remove_index(&draft.index).await;
         }
-        self.clear_shared(index, Which::Only(draft.generation)).await
+        self.clear_shared(index, Which::Only(draft.generation))
+            .await
     }
 
     /// Removes what is before `live`, the generation that is searched.

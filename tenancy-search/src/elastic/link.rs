@@ -119,12 +119,7 @@ impl Link {
         })
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Body<'_>,
-    ) -> Result<Value, Failure> {
+    async fn exchange(&self, method: Method, path: &str, body: Body<'_>) -> Result<Value, Failure> {
         let lost = |error: reqwest::Error| {
             Failure::Down(Error::with_source(
                 ErrorKind::Unavailable,

@@ -17,7 +17,10 @@ impl Link {
             // Without an alias nobody writes to a shared index: then what is in it can be removed.
             let mut swap = Swap::default();
             for (alias, indexes) in &names.aliases {
-                for index in indexes.iter().filter(|index| !names.indexes.contains(index)) {
+                for index in indexes
+                    .iter()
+                    .filter(|index| !names.indexes.contains(index))
+                {
                     swap = swap.forget(index, alias);
                 }
             }

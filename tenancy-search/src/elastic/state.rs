@@ -64,8 +64,8 @@ impl Link {
                     }
                 }
                 Part::Whole
-                    if shared
-                        || matches!(Part::read(index, target), Some(Part::Generation(_))) => {}
+                    if shared || matches!(Part::read(index, target), Some(Part::Generation(_))) => {
+                }
                 _ => return Err(foreign(alias)),
             }
         }
@@ -91,7 +91,9 @@ impl Link {
         let mut names = self.names(&pattern).await?;
         // The pattern cannot match another's name, and yet nobody's word is taken for it.
         names.indexes.retain(|name| is_of(prefix, tenant, name));
-        names.aliases.retain(|(name, _)| is_of(prefix, tenant, name));
+        names
+            .aliases
+            .retain(|(name, _)| is_of(prefix, tenant, name));
         Ok(names)
     }
 

@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenancy_core::testing::context;
 use tenancy_core::{ErrorKind, Prefix};
-use tenancy_search::{
-    ElasticEngine, ElasticOptions, Engine, Index, Placement, Query, Written,
-};
+use tenancy_search::{ElasticEngine, ElasticOptions, Engine, Index, Placement, Query, Written};
 
 use crate::http::serve;
 use crate::server::{PRODUCTS, delete, engine, is, put, sabotage};
@@ -125,9 +123,15 @@ async fn a_part_of_an_answer_is_none() {
         json!({"hits": {"total": {"value": 0}, "hits": []}}),
     ] {
         fake.answer(200, &part);
-        is(engine.search(&fake.index, &query).await, ErrorKind::Unavailable);
+        is(
+            engine.search(&fake.index, &query).await,
+            ErrorKind::Unavailable,
+        );
         is(engine.count(&fake.index).await, ErrorKind::Unavailable);
-        is(engine.ids(&fake.index, None, 1).await, ErrorKind::Unavailable);
+        is(
+            engine.ids(&fake.index, None, 1).await,
+            ErrorKind::Unavailable,
+        );
         is(engine.refresh(&fake.index).await, ErrorKind::Unavailable);
     }
 }
@@ -136,7 +140,10 @@ async fn a_part_of_an_answer_is_none() {
 async fn each_write_is_told_by_what_became_of_it() {
     let fake = Fake::start("9.0.0").await;
     let engine = engine(&fake.url);
-    let operations: Vec<_> = (0..5).map(|n| put(n, 1, "lamp")).chain([delete(9, 1)]).collect();
+    let operations: Vec<_> = (0..5)
+        .map(|n| put(n, 1, "lamp"))
+        .chain([delete(9, 1)])
+        .collect();
     let item = |status: u16, kind: &str| match kind {
         "" => json!({"index": {"status": status, "_index": "i"}}),
         _ => json!({"index": {"status": status, "error": {"type": kind, "reason": "so it is"}}}),
@@ -155,7 +162,14 @@ async fn each_write_is_told_by_what_became_of_it() {
     let done = Written::Settled;
     assert_eq!(
         written,
-        [done.clone(), done.clone(), done.clone(), refused, done.clone(), done]
+        [
+            done.clone(),
+            done.clone(),
+            done.clone(),
+            refused,
+            done.clone(),
+            done
+        ]
     );
 
     for (status, kind) in [
@@ -168,15 +182,24 @@ async fn each_write_is_told_by_what_became_of_it() {
         let mut items = fine.clone();
         items[1] = item(status, kind);
         fake.answer(200, &json!({"items": items}));
-        is(engine.write(&fake.index, &operations).await, ErrorKind::Unavailable);
+        is(
+            engine.write(&fake.index, &operations).await,
+            ErrorKind::Unavailable,
+        );
     }
     fake.answer(200, &json!({"items": fine[..5]}));
-    is(engine.write(&fake.index, &operations).await, ErrorKind::Unavailable);
+    is(
+        engine.write(&fake.index, &operations).await,
+        ErrorKind::Unavailable,
+    );
     // Its alias goes each time that it is looked up.
     let mut items = fine.clone();
     items[0] = item(404, "index_not_found_exception");
     fake.answer(200, &json!({"items": items}));
-    is(engine.write(&fake.index, &operations).await, ErrorKind::Unavailable);
+    is(
+        engine.write(&fake.index, &operations).await,
+        ErrorKind::Unavailable,
+    );
     // What is too large even alone.
     fake.error(413, "");
     let written = engine.write(&fake.index, &operations).await.unwrap();
@@ -209,15 +232,27 @@ async fn an_index_that_cannot_be_written_is_not_provisioned() {
         fake.answer(200, &answer);
         let other = Index::new(&context("other"), &Prefix::default(), PRODUCTS).unwrap();
         for placement in crate::server::BOTH {
-            is(engine.provision(&other, placement).await, ErrorKind::Unavailable);
+            is(
+                engine.provision(&other, placement).await,
+                ErrorKind::Unavailable,
+            );
             let fence = tenancy_core::outbox::Fence::new(4);
-            is(engine.draft(&other, placement, fence).await, ErrorKind::Unavailable);
+            is(
+                engine.draft(&other, placement, fence).await,
+                ErrorKind::Unavailable,
+            );
         }
     }
     fake.answer(200, &json!({"status": "red", "timed_out": true}));
-    is(engine.provision(&fake.index, Placement::Shared).await, ErrorKind::Unavailable);
+    is(
+        engine.provision(&fake.index, Placement::Shared).await,
+        ErrorKind::Unavailable,
+    );
     fake.answer(200, &json!({"status": "yellow", "timed_out": false}));
-    engine.provision(&fake.index, Placement::Shared).await.unwrap();
+    engine
+        .provision(&fake.index, Placement::Shared)
+        .await
+        .unwrap();
     engine.ping().await.unwrap();
 }
 
@@ -228,7 +263,10 @@ async fn a_server_that_is_too_old_is_refused_by_its_version() {
     let error = engine.ping().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("7.17.9"), "{error}");
-    is(engine.provision(&fake.index, Placement::Shared).await, ErrorKind::Configuration);
+    is(
+        engine.provision(&fake.index, Placement::Shared).await,
+        ErrorKind::Configuration,
+    );
 }
 
 #[tokio::test]
@@ -245,7 +283,10 @@ async fn a_password_is_sent_and_told_to_nobody() {
     let mut told = format!("{engine:?} {error:?} {error}");
     fake.answer(200, &json!([]));
     told += &format!("{:?}", engine.count(&fake.index).await);
-    let nobody = ElasticEngine::new("http://search:secret@127.0.0.1:1", ElasticOptions::default());
+    let nobody = ElasticEngine::new(
+        "http://search:secret@127.0.0.1:1",
+        ElasticOptions::default(),
+    );
     let nobody = nobody.unwrap();
     told += &format!("{nobody:?} {:?}", nobody.ping().await);
     for wrong in [
@@ -277,6 +318,9 @@ async fn nobody_waits_longer_than_they_may() {
     let (first, second) = tokio::join!(engine.count(&index), engine.count(&index));
     is(first, ErrorKind::Unavailable);
     is(second, ErrorKind::Unavailable);
-    is(engine.write(&index, &[put(1, 1, "lamp")]).await, ErrorKind::Unavailable);
+    is(
+        engine.write(&index, &[put(1, 1, "lamp")]).await,
+        ErrorKind::Unavailable,
+    );
     is(engine.ping().await, ErrorKind::Unavailable);
 }

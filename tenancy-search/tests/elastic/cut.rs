@@ -1,4 +1,4 @@
-//! The connection is lost at every request, before and after the server has done it.
+//! The connection is lost after every request that the server has done, and before the first one.
 
 use tenancy_core::ErrorKind;
 use tenancy_core::outbox::Fence;
@@ -7,7 +7,13 @@ use tenancy_search::{ElasticEngine, Engine, Index, Placement};
 use crate::proxy::{Cut, Proxy};
 use crate::server::{BOTH, PRODUCTS, Server, delete, draft, engine, find, id, is, put, write};
 
-const CUTS: [Cut; 2] = [Cut::Before, Cut::After];
+/// Lets so many requests be done, the last one without an answer.
+fn cut_after(proxy: &Proxy, done: usize) {
+    match done {
+        0 => proxy.cut(1, Cut::Before),
+        done => proxy.cut(done, Cut::After),
+    }
+}
 
 /// How many names a tenant's index has when nothing else is left.
 fn tidy(placement: Placement) -> usize {
@@ -29,7 +35,6 @@ async fn shared_documents(server: &Server) -> u64 {
     server.get(&path).await["count"].as_u64().unwrap()
 }
 
-/// Each request of a provisioning.
 #[tokio::test]
 async fn a_provisioning_that_is_cut_off_anywhere_ends_well_the_next_time() {
     let Some(server) = Server::find() else {
@@ -37,22 +42,20 @@ async fn a_provisioning_that_is_cut_off_anywhere_ends_well_the_next_time() {
     };
     let proxy = Proxy::before(&server.url).await;
     for placement in BOTH {
-        for cut in CUTS {
-            for nth in 1.. {
-                let index = server.index("acme");
-                proxy.cut(nth, cut);
-                let provisioned = engine(&proxy.url).provision(&index, placement).await;
-                if !proxy.did_cut() {
-                    provisioned.unwrap();
-                    break;
-                }
-                is(provisioned, ErrorKind::Unavailable);
-                let engine = server.engine();
-                engine.provision(&index, placement).await.unwrap();
-                write(&engine, &index, &[put(1, 1, "lamp")]).await;
-                assert_eq!(find(&engine, &index, "lamp").await, [id(1)]);
-                assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
+        for done in 0.. {
+            let index = server.index("acme");
+            cut_after(&proxy, done);
+            let provisioned = engine(&proxy.url).provision(&index, placement).await;
+            if !proxy.did_cut() {
+                provisioned.unwrap();
+                break;
             }
+            is(provisioned, ErrorKind::Unavailable);
+            let engine = server.engine();
+            engine.provision(&index, placement).await.unwrap();
+            write(&engine, &index, &[put(1, 1, "lamp")]).await;
+            assert_eq!(find(&engine, &index, "lamp").await, [id(1)]);
+            assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
         }
     }
     server.end().await;
@@ -65,17 +68,15 @@ async fn a_provisioning_that_was_given_up_is_purged() {
     };
     let proxy = Proxy::before(&server.url).await;
     for placement in BOTH {
-        for cut in CUTS {
-            for nth in 1.. {
-                let index = server.index("acme");
-                proxy.cut(nth, cut);
-                let provisioned = engine(&proxy.url).provision(&index, placement).await;
-                let residue = purged(&server.engine(), &index).await;
-                assert_eq!(residue, [""; 0], "{nth} {cut:?}");
-                assert_eq!(names_of(&server, &index).await, [""; 0]);
-                if provisioned.is_ok() {
-                    break;
-                }
+        for done in 0.. {
+            let index = server.index("acme");
+            cut_after(&proxy, done);
+            let provisioned = engine(&proxy.url).provision(&index, placement).await;
+            let residue = purged(&server.engine(), &index).await;
+            assert_eq!(residue, [""; 0], "{done}");
+            assert_eq!(names_of(&server, &index).await, [""; 0]);
+            if provisioned.is_ok() {
+                break;
             }
         }
     }
@@ -97,39 +98,36 @@ async fn a_rebuilding_that_is_cut_off_anywhere_leaves_the_old_or_the_new() {
     let direct = server.engine();
     let neighbour = server.provisioned("acme-x", Placement::Shared).await;
     write(&direct, &neighbour, &[put(1, 1, "lamp")]).await;
-    for from in BOTH {
-        for to in BOTH {
-            let index = server.provisioned("acme", from).await;
-            write(&direct, &index, &[put(1, 1, "lamp 0")]).await;
-            let mut fence = 1;
-            for cut in CUTS {
-                for nth in 1.. {
-                    // Back to where it moves from, with one document.
-                    fence += 1;
-                    let old = draft(&direct, &index, from, fence, &format!("lamp {fence}")).await;
-                    direct.publish(old).await.unwrap();
-                    proxy.cut(nth, cut);
-                    let rebuilt = rebuild(&engine(&proxy.url), &index, to, fence + 1).await;
-                    let found = find(&direct, &index, "lamp").await;
-                    assert_eq!(found, [id(1)], "{nth} {cut:?}");
-                    assert_eq!(direct.count(&index).await.unwrap(), 1);
-                    if !proxy.did_cut() {
-                        rebuilt.unwrap();
-                        break;
-                    }
-                    is(rebuilt, ErrorKind::Unavailable);
-                    // Whoever takes the lease anew does it with a new fence.
-                    fence += 2;
-                    rebuild(&direct, &index, to, fence).await.unwrap();
-                    assert_eq!(find(&direct, &index, &fence.to_string()).await, [id(1)]);
-                    assert_eq!(names_of(&server, &index).await.len(), tidy(to));
-                    let kept = if to == Placement::Shared { 2 } else { 1 };
-                    assert_eq!(shared_documents(&server).await, kept, "{nth} {cut:?}");
-                }
+    // Moved there and back.
+    let places = [Placement::Shared, Placement::Dedicated];
+    let index = server.provisioned("acme", places[1]).await;
+    write(&direct, &index, &[put(1, 1, "lamp 0")]).await;
+    let mut fence = 0;
+    let mut ended = [false; 2];
+    for done in 0.. {
+        for (turn, to) in places.into_iter().enumerate() {
+            fence += 2;
+            cut_after(&proxy, done);
+            let rebuilt = rebuild(&engine(&proxy.url), &index, to, fence).await;
+            ended[turn] = !proxy.did_cut();
+            assert_eq!(rebuilt.is_ok(), ended[turn], "{rebuilt:?}");
+            assert_eq!(find(&direct, &index, "lamp").await, [id(1)], "{done}");
+            assert_eq!(direct.count(&index).await.unwrap(), 1);
+            if !ended[turn] {
+                // Whoever takes the lease anew does it with a new fence.
+                fence += 1;
+                rebuild(&direct, &index, to, fence).await.unwrap();
             }
-            assert_eq!(purged(&direct, &index).await, [""; 0]);
+            assert_eq!(find(&direct, &index, &fence.to_string()).await, [id(1)]);
+            assert_eq!(names_of(&server, &index).await.len(), tidy(to));
+            let kept = if to == Placement::Shared { 2 } else { 1 };
+            assert_eq!(shared_documents(&server).await, kept, "{done}");
+        }
+        if ended == [true; 2] {
+            break;
         }
     }
+    assert_eq!(purged(&direct, &index).await, [""; 0]);
     assert_eq!(find(&direct, &neighbour, "lamp").await, [id(1)]);
     server.end().await;
 }
@@ -142,7 +140,11 @@ async fn rebuild(
 ) -> Result<(), tenancy_core::Error> {
     let draft = engine.draft(index, placement, Fence::new(fence)).await?;
     let name = format!("lamp {fence}");
-    let operations = [put(1, fence, &name), put(2, fence, "desk"), delete(2, fence)];
+    let operations = [
+        put(1, fence, &name),
+        put(2, fence, "desk"),
+        delete(2, fence),
+    ];
     engine.write_draft(&draft, &operations).await?;
     engine.publish(draft).await
 }
@@ -157,35 +159,33 @@ async fn publishing_and_discarding_again_end_what_was_cut_off() {
     for placement in BOTH {
         let index = server.provisioned("acme", placement).await;
         let mut fence = 0;
-        for cut in CUTS {
-            for nth in 1.. {
-                fence += 1;
-                let next = draft(&direct, &index, placement, fence, "lamp").await;
-                proxy.cut(nth, cut);
-                let published = engine(&proxy.url).publish(next.clone()).await;
-                let ends = !proxy.did_cut();
-                assert_eq!(published.is_ok(), ends, "{published:?}");
-                direct.publish(next).await.unwrap();
-                assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
-                if ends {
-                    break;
-                }
+        for done in 0.. {
+            fence += 1;
+            let next = draft(&direct, &index, placement, fence, "lamp").await;
+            cut_after(&proxy, done);
+            let published = engine(&proxy.url).publish(next.clone()).await;
+            let ends = !proxy.did_cut();
+            assert_eq!(published.is_ok(), ends, "{published:?}");
+            direct.publish(next).await.unwrap();
+            assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
+            if ends {
+                break;
             }
-            for nth in 1.. {
-                fence += 1;
-                let next = draft(&direct, &index, placement, fence, "desk").await;
-                proxy.cut(nth, cut);
-                let discarded = engine(&proxy.url).discard(next.clone()).await;
-                let ends = !proxy.did_cut();
-                assert_eq!(discarded.is_ok(), ends, "{discarded:?}");
-                direct.discard(next).await.unwrap();
-                assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
-                if ends {
-                    break;
-                }
-            }
-            assert_eq!(find(&direct, &index, "lamp").await, [id(1)]);
         }
+        for done in 0.. {
+            fence += 1;
+            let next = draft(&direct, &index, placement, fence, "desk").await;
+            cut_after(&proxy, done);
+            let discarded = engine(&proxy.url).discard(next.clone()).await;
+            let ends = !proxy.did_cut();
+            assert_eq!(discarded.is_ok(), ends, "{discarded:?}");
+            direct.discard(next).await.unwrap();
+            assert_eq!(names_of(&server, &index).await.len(), tidy(placement));
+            if ends {
+                break;
+            }
+        }
+        assert_eq!(find(&direct, &index, "lamp").await, [id(1)]);
         assert_eq!(purged(&direct, &index).await, [""; 0]);
     }
     assert_eq!(shared_documents(&server).await, 0);
@@ -201,26 +201,23 @@ async fn a_purge_that_is_cut_off_anywhere_ends_well_the_next_time() {
     let direct = server.engine();
     let neighbour = server.provisioned("acme-x", Placement::Shared).await;
     write(&direct, &neighbour, &[put(1, 1, "lamp")]).await;
-    for placement in BOTH {
-        for cut in CUTS {
-            for nth in 1.. {
-                let index = server.provisioned("acme", placement).await;
-                write(&direct, &index, &[put(1, 1, "lamp"), put(2, 1, "desk")]).await;
-                let other = BOTH[usize::from(placement == Placement::Dedicated)];
-                draft(&direct, &index, other, 2, "lamp").await;
-                proxy.cut(nth, cut);
-                let kinds = [PRODUCTS];
-                let purged_once = engine(&proxy.url);
-                let answer = purged_once.purge(index.prefix(), index.tenant(), &kinds).await;
-                let ends = !proxy.did_cut();
-                assert_eq!(answer.is_ok(), ends, "{answer:?}");
-                assert_eq!(purged(&direct, &index).await, [""; 0]);
-                assert_eq!(names_of(&server, &index).await, [""; 0]);
-                assert_eq!(shared_documents(&server).await, 1);
-                if ends {
-                    break;
-                }
-            }
+    for done in 0.. {
+        let index = server.provisioned("acme", Placement::Dedicated).await;
+        write(&direct, &index, &[put(1, 1, "lamp"), put(2, 1, "desk")]).await;
+        draft(&direct, &index, Placement::Shared, 2, "lamp").await;
+        cut_after(&proxy, done);
+        let kinds = [PRODUCTS];
+        let purged_once = engine(&proxy.url);
+        let answer = purged_once
+            .purge(index.prefix(), index.tenant(), &kinds)
+            .await;
+        let ends = !proxy.did_cut();
+        assert_eq!(answer.is_ok(), ends, "{answer:?}");
+        assert_eq!(purged(&direct, &index).await, [""; 0]);
+        assert_eq!(names_of(&server, &index).await, [""; 0]);
+        assert_eq!(shared_documents(&server).await, 1);
+        if ends {
+            break;
         }
     }
     assert_eq!(find(&direct, &neighbour, "lamp").await, [id(1)]);
@@ -240,11 +237,20 @@ async fn a_server_that_comes_back_is_used_by_the_same_engine() {
         proxy.leave();
         is(through.ping().await, ErrorKind::Unavailable);
         is(through.count(&index).await, ErrorKind::Unavailable);
-        is(through.write(&index, &[put(turn, 2, "lamp")]).await, ErrorKind::Unavailable);
-        is(through.provision(&index, Placement::Shared).await, ErrorKind::Unavailable);
+        is(
+            through.write(&index, &[put(turn, 2, "lamp")]).await,
+            ErrorKind::Unavailable,
+        );
+        is(
+            through.provision(&index, Placement::Shared).await,
+            ErrorKind::Unavailable,
+        );
         proxy.come_back();
         through.ping().await.unwrap();
-        assert_eq!(through.count(&index).await.unwrap(), u64::try_from(turn).unwrap() + 1);
+        assert_eq!(
+            through.count(&index).await.unwrap(),
+            u64::try_from(turn).unwrap() + 1
+        );
     }
     server.end().await;
 }

@@ -59,7 +59,11 @@ async fn of_racing_drafts_the_one_with_the_highest_fence_is_searched() {
     for (round, provisioned) in [(0, true), (1, false), (2, true)] {
         let index = server.index("acme");
         if provisioned {
-            server.engine().provision(&index, Placement::Shared).await.unwrap();
+            server
+                .engine()
+                .provision(&index, Placement::Shared)
+                .await
+                .unwrap();
         }
         let tasks: Vec<_> = (1..=6_u64)
             .map(|fence| {
@@ -70,7 +74,10 @@ async fn of_racing_drafts_the_one_with_the_highest_fence_is_searched() {
                         return None;
                     };
                     let name = format!("lamp {fence}");
-                    engine.write_draft(&draft, &[put(1, fence, &name)]).await.ok()?;
+                    engine
+                        .write_draft(&draft, &[put(1, fence, &name)])
+                        .await
+                        .ok()?;
                     engine.publish(draft).await.ok()?;
                     Some(fence)
                 })
@@ -146,7 +153,11 @@ async fn a_write_that_meets_a_swap_is_written_to_what_is_searched() {
             hold.release();
             writing.await.unwrap().unwrap();
             quick.refresh(&index).await.unwrap();
-            assert_eq!(find(&quick, &index, "desk").await, [id(2)], "{from:?} {to:?}");
+            assert_eq!(
+                find(&quick, &index, "desk").await,
+                [id(2)],
+                "{from:?} {to:?}"
+            );
             assert_eq!(quick.count(&index).await.unwrap(), 2);
         }
     }

@@ -60,7 +60,11 @@ async fn much_is_written_in_batches_each_once_and_in_order() {
     operations.extend((0..10).map(|n| delete(n, 1)));
     write(&engine, &index, &operations).await;
     assert_eq!(engine.count(&index).await.unwrap(), 21);
-    let bulks = proxy.seen().iter().filter(|line| line.contains("/_bulk")).count();
+    let bulks = proxy
+        .seen()
+        .iter()
+        .filter(|line| line.contains("/_bulk"))
+        .count();
     assert!((6..20).contains(&bulks), "{bulks} requests");
     assert_eq!(engine.write(&index, &[]).await.unwrap(), []);
     server.end().await;
@@ -89,7 +93,11 @@ async fn words_that_mean_harm_are_words() {
                 prefixes: vec![text.to_owned()],
             }),
         };
-        let operations: Vec<_> = texts.iter().enumerate().map(|(at, text)| raw(at, text)).collect();
+        let operations: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| raw(at, text))
+            .collect();
         write(&engine, &index, &operations).await;
         assert_eq!(engine.count(&index).await.unwrap(), texts.len() as u64);
         let lamps = engine.search(&index, &Query::new("lamp")).await.unwrap();
@@ -111,7 +119,9 @@ async fn a_fence_that_is_no_version_is_refused_before_anything_is_sent() {
     let engine = server.engine();
     let index = server.provisioned("acme", Placement::Dedicated).await;
     is(
-        engine.write(&index, &[put(1, 1, "lamp"), put(2, u64::MAX, "desk")]).await,
+        engine
+            .write(&index, &[put(1, 1, "lamp"), put(2, u64::MAX, "desk")])
+            .await,
         ErrorKind::Internal,
     );
     write(&engine, &index, &[put(3, i64::MAX as u64, "shelf")]).await;
@@ -127,18 +137,30 @@ async fn nothing_is_made_by_a_write_where_the_server_makes_indexes_by_itself() {
     let engine = server.engine();
     let allow = |what| json!({"persistent": {"action.auto_create_index": what}});
     let pattern = format!("+{}_*", server.prefix);
-    server.put("/_cluster/settings", &allow(json!(pattern))).await;
+    server
+        .put("/_cluster/settings", &allow(json!(pattern)))
+        .await;
     for placement in BOTH {
         let index = server.provisioned("acme", placement).await;
         let gone = draft(&engine, &index, placement, 5, "desk").await;
         engine.discard(gone.clone()).await.unwrap();
         let names = server.names().await;
-        for operations in [vec![put(1, 5, "lamp")], vec![delete(1, 5)], vec![delete(1, 5), put(2, 5, "lamp")]] {
-            is(engine.write_draft(&gone, &operations).await, ErrorKind::NotFound);
+        for operations in [
+            vec![put(1, 5, "lamp")],
+            vec![delete(1, 5)],
+            vec![delete(1, 5), put(2, 5, "lamp")],
+        ] {
+            is(
+                engine.write_draft(&gone, &operations).await,
+                ErrorKind::NotFound,
+            );
             assert_eq!(server.names().await, names);
         }
         let nothing = server.index("acme-x");
-        is(engine.write(&nothing, &[delete(1, 5)]).await, ErrorKind::NotFound);
+        is(
+            engine.write(&nothing, &[delete(1, 5)]).await,
+            ErrorKind::NotFound,
+        );
         assert_eq!(server.names().await, names);
         let written = engine.write(&index, &[put(1, 1, "lamp")]).await.unwrap();
         assert_eq!(written, [Written::Settled]);
@@ -155,9 +177,20 @@ async fn a_fingerprint_is_told_of_what_is_there() {
     let engine = server.engine();
     for placement in BOTH {
         let index = server.provisioned("acme", placement).await;
-        write(&engine, &index, &[put(1, 1, "lamp"), put(2, 1, "desk"), delete(3, 1)]).await;
-        let told = engine.fingerprints(&index, &[id(2), id(3), id(4)]).await.unwrap();
-        assert_eq!(told, Some(vec![(id(2), Words::of("desk", "").fingerprint())]));
+        write(
+            &engine,
+            &index,
+            &[put(1, 1, "lamp"), put(2, 1, "desk"), delete(3, 1)],
+        )
+        .await;
+        let told = engine
+            .fingerprints(&index, &[id(2), id(3), id(4)])
+            .await
+            .unwrap();
+        assert_eq!(
+            told,
+            Some(vec![(id(2), Words::of("desk", "").fingerprint())])
+        );
     }
     server.end().await;
 }
