@@ -23,6 +23,13 @@ pub(super) struct Refusal {
     pub(super) index: Option<String>,
 }
 
+/// What the server says when somebody has to make room or open an index first.
+const LATER: [&str; 3] = [
+    "cluster_block_exception",
+    "index_closed_exception",
+    "validation_exception",
+];
+
 /// What the server says to whoever lost a race for a name.
 const RACES: [&str; 7] = [
     "aliases_not_found_exception",
@@ -46,9 +53,8 @@ impl Failure {
 
     /// Sorts a refusal: whether it may be otherwise in a while.
     pub(super) fn of(refusal: Refusal) -> Self {
-        let later = matches!(refusal.status, 408 | 429 | 500..=599)
-            // A disk is full, or the cluster has as many shards as it may.
-            || ["cluster_block_exception", "validation_exception"].contains(&&*refusal.kind);
+        let later =
+            matches!(refusal.status, 408 | 429 | 500..=599) || LATER.contains(&&*refusal.kind);
         // What lost a race for a name is told as a fault of the server.
         if later && refusal.kind != "illegal_state_exception" {
             return Self::Down(unavailable(format!(

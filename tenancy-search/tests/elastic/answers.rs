@@ -176,6 +176,7 @@ async fn each_write_is_told_by_what_became_of_it() {
         (429, "es_rejected_execution_exception"),
         (429, "cluster_block_exception"),
         (403, "cluster_block_exception"),
+        (400, "index_closed_exception"),
         (500, "illegal_state"),
         (503, "unavailable_shards_exception"),
     ] {

@@ -1,9 +1,10 @@
 //! Small tenants in one index.
 
 use serde_json::json;
+use tenancy_core::ErrorKind;
 use tenancy_search::{Engine, Placement};
 
-use crate::server::{PRODUCTS, Server, delete, draft, find, id, put, stray, write};
+use crate::server::{PRODUCTS, Server, delete, draft, find, id, is, put, stray, write};
 
 #[tokio::test]
 async fn three_tenants_share_an_index_and_see_only_their_own() {
@@ -113,6 +114,51 @@ async fn equal_documents_fences_and_drafts_of_two_tenants_do_not_meet() {
     write(&engine, &ours, &[put(1, 8, "shelf")]).await;
     assert_eq!(find(&engine, &ours, "shelf").await, [id(1)]);
     assert_eq!(engine.count(&theirs).await.unwrap(), 0);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_alias_that_leads_to_another_tenants_index_shows_and_harms_nothing_of_it() {
+    let Some(server) = Server::find() else {
+        return;
+    };
+    let engine = server.engine();
+    let theirs = server.provisioned("acme", Placement::Dedicated).await;
+    write(&engine, &theirs, &[put(1, 1, "lamp")]).await;
+    let index = server.names().await.into_iter().find(|name| {
+        name.starts_with(theirs.name().as_str())
+            && name != theirs.name().as_str()
+            && !name.ends_with("-live")
+    });
+    let index = index.unwrap();
+    let ours = server.index("acme-x");
+    for name in [
+        ours.name().to_string(),
+        format!("{}-{:020}-live", ours.name(), 3),
+    ] {
+        server
+            .put(&format!("/{index}/_alias/{name}"), &json!({}))
+            .await;
+        is(
+            engine.write(&ours, &[put(2, 2, "desk")]).await,
+            ErrorKind::Corrupt,
+        );
+        is(
+            engine.provision(&ours, Placement::Shared).await,
+            ErrorKind::Corrupt,
+        );
+        if name == ours.name().as_str() {
+            assert_eq!(find(&engine, &ours, "lamp").await, [] as [uuid::Uuid; 0]);
+            assert_eq!(engine.count(&ours).await.unwrap(), 0);
+        }
+        engine
+            .purge(ours.prefix(), ours.tenant(), &[PRODUCTS])
+            .await
+            .unwrap();
+        is(engine.count(&ours).await, ErrorKind::NotFound);
+        assert_eq!(find(&engine, &theirs, "lamp").await, [id(1)]);
+    }
+    engine.provision(&ours, Placement::Shared).await.unwrap();
     server.end().await;
 }
 
