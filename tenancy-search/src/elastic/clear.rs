@@ -135,7 +135,8 @@ impl Link {
                 "version": hit["_version"],
                 "version_type": "external_gte",
             });
-            lines.push_str(&format!("{}\n", json!({"delete": address})));
+            lines.push_str(&json!({"delete": address}).to_string());
+            lines.push('\n');
         }
         Ok(Some((total(&answer)?, lines)))
     }
