@@ -51,6 +51,11 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         self.0
     }
+
+    /// What messages about documents of this kind are about, such as `search.products`.
+    pub fn topic(self) -> String {
+        format!("search.{}", self.0)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -59,6 +59,8 @@ struct Shared {
     pooler: Pooler,
     reset: Arc<Reset>,
     texts: TextCache,
+    /// How many transactions of this program appended to the outbox.
+    appended: tokio::sync::watch::Sender<u64>,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
 }
@@ -280,6 +282,19 @@ impl Database {
         }
     }
 
+    /// Tells whoever waits that something was appended to the outbox.
+    pub(crate) fn tell_appended(&self) {
+        self.shared.appended.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the count of what was appended is another one than `seen`, and gives it.
+    pub(crate) async fn appended(&self, seen: u64) -> u64 {
+        let mut counts = self.shared.appended.subscribe();
+        // The sender lives as long as this database does, so the wait has no other end.
+        let count = counts.wait_for(|count| *count != seen).await;
+        count.map_or(seen, |count| *count)
+    }
+
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
     }
@@ -353,6 +368,7 @@ impl Shared {
             pooler: settings.pooler,
             reset: Arc::new(Reset::new(settings.pooler, program)),
             texts: TextCache::new(settings.text_cache_capacity, prepared),
+            appended: tokio::sync::watch::Sender::new(0),
             #[cfg(feature = "dynamic")]
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
         }

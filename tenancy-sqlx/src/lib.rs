@@ -42,6 +42,8 @@ pub mod doctor;
 
 mod store;
 
+mod outbox;
+
 #[cfg(feature = "axum")]
 mod extract;
 
@@ -73,6 +75,7 @@ pub use migrate::{
     PlannedTenant, Position, RunKind, RunRecord, RunReport, ScopeStatus, Selection, TenantReport,
     TenantStatus, TenantUndo, Undo, UndoPlan, Wave,
 };
+pub use outbox::{ConsumerFigures, OutboxFigures, OutboxSettings, OutboxWorker, PgOutbox};
 pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;

@@ -12,19 +12,51 @@ use crate::error::Error;
 
 /// Tells messages to something outside the database, such as a search engine or a bus.
 ///
-/// A message may come twice and late, so telling it again must do no harm.
+/// A message may come twice and late, so telling it again must do no harm. What it says is best
+/// read anew, after the fence was drawn, and written with the fence as its version:
+///
+/// ```
+/// use async_trait::async_trait;
+/// use tenancy_core::Error;
+/// use tenancy_core::outbox::{Consumer, Delivery};
+///
+/// #[derive(Debug)]
+/// struct Shelf;
+///
+/// #[async_trait]
+/// impl Consumer for Shelf {
+///     fn name(&self) -> &'static str {
+///         "shelf"
+///     }
+///
+///     fn topics(&self) -> Vec<&str> {
+///         vec!["shelf.products"]
+///     }
+///
+///     async fn deliver(&self, delivery: Delivery<'_>) -> Result<(), Error> {
+///         let tenant = delivery.context().id();
+///         let version = delivery.fence().get();
+///         for message in delivery.messages() {
+///             // Load the product of this key as it is now, and put it there unless a higher
+///             // version is there already; delete it when there is none.
+///             let _ = (tenant, version, &message.key);
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Consumer: fmt::Debug + Send + Sync + 'static {
     /// A short name, the same in every program: the tenant's lease is made out to it.
     fn name(&self) -> &'static str;
 
-    /// What it wants to be told.
+    /// What it wants to be told, and no other consumer is: a message is removed once it is told.
     fn topics(&self) -> Vec<&str>;
 
     /// Tells one tenant's messages. Those that were given are removed when it answers that it is
     /// done; they come again, under a higher fence and after a pause, when it fails.
     ///
-    /// The future is dropped when the lease is lost.
+    /// The future is dropped when the lease is lost, and when the program stops.
     ///
     /// # Errors
     ///

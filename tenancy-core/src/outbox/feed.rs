@@ -15,6 +15,28 @@ use crate::tenant::TenantId;
 ///
 /// A message stays until somebody who holds the lease says that it is told. So it is told at least
 /// once, perhaps twice, and perhaps not in the order of the changes.
+///
+/// A consumer is told in these steps, each of which is a transaction of its own. The fence is
+/// drawn by the first and the messages are read after it, which is what makes it safe to write
+/// with the fence as the version:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tenancy_core::Error;
+/// # use tenancy_core::outbox::{Claim, Feed, Hold, Next};
+/// # async fn example(feed: &dyn Feed) -> Result<(), Error> {
+/// let topics = ["search.products"];
+/// let claim = Claim { consumer: "search", topics: &topics, span: Duration::from_secs(30) };
+/// for lease in feed.claim(&claim, 8).await? {
+///     let messages = feed.messages(&lease, &topics, 500).await?;
+///     // Tell them.
+///     if feed.done(&lease, &messages).await? == Hold::Held {
+///         feed.release(lease, Next::Now).await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[async_trait]
 pub trait Feed: fmt::Debug + Send + Sync + 'static {
     /// Leases tenants that have messages, those first that waited longest since their last turn;
@@ -25,7 +47,8 @@ pub trait Feed: fmt::Debug + Send + Sync + 'static {
     /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the store does not answer.
     async fn claim(&self, claim: &Claim<'_>, most: usize) -> Result<Vec<Lease>, Error>;
 
-    /// Leases this tenant, whether it has messages or not; none while another program has it.
+    /// Leases this tenant, whether it has messages or not and without waiting for its pause; none
+    /// while another program has it or when it is not active.
     ///
     /// # Errors
     ///
@@ -55,7 +78,8 @@ pub trait Feed: fmt::Debug + Send + Sync + 'static {
     /// Those of [`Feed::claim`]; the messages may be gone.
     async fn done(&self, lease: &Lease, messages: &[Message]) -> Result<Hold, Error>;
 
-    /// Keeps the lease for another `span` from now, with the same fence.
+    /// Keeps the lease for another `span` from now, with the same fence; it is lost, too, when the
+    /// tenant is not active any more.
     ///
     /// # Errors
     ///
@@ -75,6 +99,16 @@ pub trait Feed: fmt::Debug + Send + Sync + 'static {
     ///
     /// Those of [`Feed::claim`].
     async fn backlog(&self, topics: &[&str]) -> Result<Backlog, Error>;
+
+    /// Waits until something was appended in this program since it was counted to be `seen`, and
+    /// gives the new count; zero has seen nothing.
+    ///
+    /// What others append is not counted, and a feed that does not count waits for ever, so this
+    /// only makes an early look possible.
+    async fn appended(&self, seen: u64) -> u64 {
+        let _ = seen;
+        std::future::pending().await
+    }
 }
 
 /// Who wants a lease, for what and for how long.
@@ -106,7 +140,7 @@ pub enum Next {
     AfterFailure(String),
 }
 
-/// How much is left to tell.
+/// How much is left to tell; a feed may stop counting at a large number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Backlog {
     /// Messages, of tenants in any status.

@@ -8,6 +8,14 @@ use crate::tenant::TenantId;
 ///
 /// What was read after a fence was drawn may be written with it: whoever has a higher fence has
 /// read later, so the highest one wins and a writer that was overtaken changes nothing.
+///
+/// ```
+/// use tenancy_core::outbox::Fence;
+///
+/// let (earlier, later) = (Fence::new(7), Fence::new(8));
+/// assert!(later > earlier);
+/// assert_eq!(later.get(), 8);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(u64);
 

@@ -5,6 +5,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What a transaction left to be told: it is there exactly when the change is.
+///
+/// ```
+/// use serde_json::json;
+/// use tenancy_core::outbox::Message;
+/// use uuid::Uuid;
+///
+/// let message = Message::new(1, Uuid::now_v7(), "search.products", "42")
+///     .payload(json!({ "name": "Chair" }));
+/// assert_eq!(message.payload["name"], "Chair");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Message {

@@ -25,17 +25,15 @@ impl Field {
         let mut kept = Vec::with_capacity(words.len());
         let mut bytes = 0;
         for word in words {
-            let (term, numbers) = match self.0.get_key_value(word.as_str()) {
-                Some((term, _)) => {
-                    let term = Arc::clone(term);
-                    (Arc::clone(&term), self.0.entry(term).or_default())
-                }
-                None => {
+            let known = self.0.get_key_value(word.as_str());
+            let term = known.map_or_else(
+                || {
                     bytes += word.len() + TERM_BYTES;
-                    let term: Arc<str> = word.as_str().into();
-                    (Arc::clone(&term), self.0.entry(term).or_default())
-                }
-            };
+                    word.as_str().into()
+                },
+                |(term, _)| Arc::clone(term),
+            );
+            let numbers = self.0.entry(Arc::clone(&term)).or_default();
             if let Err(at) = numbers.binary_search(&number) {
                 numbers.insert(at, number);
                 bytes += POSTING_BYTES;

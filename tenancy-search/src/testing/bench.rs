@@ -31,14 +31,14 @@ impl Bench {
 
     /// An empty index of a new tenant.
     pub(super) async fn index(&self, slug: &str, placement: Placement) -> Index {
-        let index = self.nothing(slug);
+        let index = Self::nothing(slug);
         let made = self.here.provision(&index, placement).await;
         made.unwrap_or_else(|error| panic!("an index can be made: {error:?}"));
         index
     }
 
     /// A new tenant's index that was not made.
-    pub(super) fn nothing(&self, slug: &str) -> Index {
+    pub(super) fn nothing(slug: &str) -> Index {
         Index::new(&context(slug), &Prefix::default(), PRODUCTS).expect("the name is short")
     }
 

@@ -58,7 +58,7 @@ impl Bench {
     }
 
     pub(super) async fn lets_drafts_end(&self) {
-        let index = self.nothing("acme");
+        let index = Self::nothing("acme");
         let first = self.draft(&index, Placement::Dedicated, 1).await;
         self.write_draft(&first, &[put(1, 1, "first", "")]).await;
         is_not_found(

@@ -79,7 +79,7 @@ impl Bench {
     }
 
     pub(super) async fn makes_nothing_by_writing(&self) {
-        let index = self.nothing("acme");
+        let index = Self::nothing("acme");
         let written = self.here.write(&index, &[put(1, 1, "lamp", "")]).await;
         is_not_found(written, "a write to no index");
         is_not_found(

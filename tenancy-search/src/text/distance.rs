@@ -84,6 +84,8 @@ impl Speller {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -111,5 +113,39 @@ mod tests {
         );
         let long = "a".repeat(200);
         assert_eq!(Speller::new(&long).unwrap().distance(&long), None);
+    }
+
+    /// The definition, cell by cell and to the end.
+    fn plain(word: &[char], other: &[char]) -> usize {
+        let mut cells = vec![vec![0; other.len() + 1]; word.len() + 1];
+        for i in 0..=word.len() {
+            for j in 0..=other.len() {
+                if i == 0 || j == 0 {
+                    cells[i][j] = i + j;
+                    continue;
+                }
+                let differs = usize::from(word[i - 1] != other[j - 1]);
+                let mut least = (cells[i - 1][j] + 1).min(cells[i][j - 1] + 1);
+                least = least.min(cells[i - 1][j - 1] + differs);
+                if i > 1 && j > 1 && word[i - 1] == other[j - 2] && word[i - 2] == other[j - 1] {
+                    least = least.min(cells[i - 2][j - 2] + 1);
+                }
+                cells[i][j] = least;
+            }
+        }
+        cells[word.len()][other.len()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn giving_up_early_changes_no_answer(word in "a[abé]{2,9}", other in "a[abé]{0,11}") {
+            let characters = |text: &str| text.chars().collect::<Vec<_>>();
+            let slips = plain(&characters(&word), &characters(&other));
+            let wanted = (slips <= edits(word.chars().count())).then_some(slips);
+            let found = Speller::new(&word).unwrap().distance(&other);
+            prop_assert_eq!(found, wanted, "{} and {}", word, other);
+        }
     }
 }

@@ -15,6 +15,13 @@ pub(super) const APPENDED: [(&str, &str); 2] = [
     ),
 ];
 
+/// What the outbox takes to be told: messages are read and removed, leases kept. Tenants' roles have
+/// nothing of it.
+const FEED: [(&str, &str); 2] = [
+    ("SELECT, DELETE", "tenancy.outbox"),
+    ("SELECT, INSERT, UPDATE", "tenancy.outbox_leases"),
+];
+
 /// A role's name as an SQL identifier.
 pub(crate) fn role(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
@@ -56,12 +63,15 @@ pub(super) fn tenants(group: &str) -> String {
 pub(super) fn shared(login: &str) -> String {
     let login = role(login);
     let append = append(&login);
+    let feed = FEED.map(|(rights, table)| format!("GRANT {rights} ON {table} TO {login}"));
+    let feed = feed.join("; ");
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
-         {append}; \
+         GRANT USAGE ON SEQUENCE tenancy.outbox_fence TO {login}; \
+         {append}; {feed}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",
         defaults("shared", &login, ROWS),

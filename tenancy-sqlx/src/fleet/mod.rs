@@ -78,6 +78,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
         Migration::new(2, "append", include_str!("../../migrations/2_append.sql")),
         Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
         Migration::new(4, "life", include_str!("../../migrations/4_life.sql")),
+        Migration::new(5, "outbox", include_str!("../../migrations/5_outbox.sql")),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });

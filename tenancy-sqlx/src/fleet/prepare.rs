@@ -156,7 +156,13 @@ impl Fleet {
                 AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')
                 AND pg_catalog.has_column_privilege($1, 'tenancy.migrations', 'version', 'SELECT')
                 AND pg_catalog.has_column_privilege($1, $2, 'tenant_id', 'INSERT')
-                AND pg_catalog.has_column_privilege($1, $3, 'tenant_id', 'INSERT')",
+                AND pg_catalog.has_column_privilege($1, $3, 'tenant_id', 'INSERT')
+                AND pg_catalog.has_table_privilege($1, $2, 'SELECT')
+                AND pg_catalog.has_table_privilege($1, $2, 'DELETE')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'SELECT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'INSERT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'UPDATE')
+                AND pg_catalog.has_sequence_privilege($1, 'tenancy.outbox_fence', 'USAGE')",
         )
         .bind(login)
         .bind(outbox)

@@ -171,8 +171,9 @@ impl TestTenants {
 }
 
 /// Where the framework has rows of tenants, what refers to others first.
-const OF_TENANTS: [(&str, &str); 4] = [
+const OF_TENANTS: [(&str, &str); 5] = [
     ("outbox", "tenant_id"),
+    ("outbox_leases", "tenant_id"),
     ("audit", "tenant_id"),
     ("migrations", "tenant_id"),
     ("tenants", "id"),

@@ -151,6 +151,7 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         .tenant()
         .ok_or_else(|| Error::new(ErrorKind::Internal, "only a tenant's transaction appends"))?;
     let id = Uuid::now_v7();
+    let tells = matches!(entry, Entry::Outbox(_));
     let foreign = sabotaged!("statement.append-foreign").then(TenantId::generate);
     let prepared = entry
         .prepare(
@@ -165,7 +166,12 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         })
         .await;
     match done {
-        Ok(_) => Ok(id),
+        Ok(_) => {
+            if tells {
+                open.appends();
+            }
+            Ok(id)
+        }
         Err(fault) => Err(open.named(fault.into())),
     }
 }

@@ -44,7 +44,10 @@ impl Level<'_> {
         match self.depth {
             0 => {
                 self.ended = true;
-                self.deref_mut().commit().await
+                let committed = self.deref_mut().commit().await;
+                // Whether it failed or its answer was lost is for whoever looks to see.
+                self.tell_appended();
+                committed
             }
             level => {
                 let released = self.release(level).await;

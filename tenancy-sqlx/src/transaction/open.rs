@@ -55,6 +55,8 @@ pub(crate) struct Open {
     soiled: bool,
     /// Whether something was done that a commit would keep.
     wrote: bool,
+    /// Whether something was appended to the outbox.
+    appended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,7 @@ impl Open {
             repeatable: false,
             soiled: false,
             wrote: false,
+            appended: false,
         }
     }
 
@@ -117,6 +120,18 @@ impl Open {
     /// Notes that something is done that a commit would keep.
     pub(crate) fn writes(&mut self) {
         self.wrote = true;
+    }
+
+    /// Notes that something is in the outbox when this is committed.
+    pub(super) fn appends(&mut self) {
+        self.appended = true;
+    }
+
+    /// Tells whoever tells messages to look for one.
+    pub(super) fn tell_appended(&self) {
+        if self.appended {
+            self.database.tell_appended();
+        }
     }
 
     /// Whether a healthy transaction holds something that a commit would keep.
