@@ -36,8 +36,12 @@ impl Link {
         door: &str,
         operations: &[Operation],
     ) -> Result<Batch, Error> {
+        // A document that was deleted before the generation was begun has no version in it.
+        let resurrects = tenancy_core::sabotaged!("search.elastic-late-resurrects");
+        let late = |operation: &Operation| generation.knows(operation.fence) && !resurrects;
         let entries = operations
             .iter()
+            .filter(|operation| !late(operation))
             .map(|operation| entry(index, generation, operation))
             .collect::<Result<Vec<_>, _>>()?;
         let mut written = Vec::with_capacity(entries.len());
@@ -65,7 +69,14 @@ impl Link {
                 }
             }
         }
-        Ok(Batch::Written(written))
+        let mut written = written.into_iter();
+        let in_order = operations.iter().map(|operation| {
+            if late(operation) {
+                return Some(Written::Settled);
+            }
+            written.next()
+        });
+        Ok(Batch::Written(in_order.flatten().collect()))
     }
 
     /// Cuts at the limits of a batch; what is larger than one is alone.

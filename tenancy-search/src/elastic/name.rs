@@ -69,6 +69,12 @@ impl Generation {
         (parsed.to_string() == text).then_some(parsed)
     }
 
+    /// Whether what it holds was read after whatever has this fence: then that is in it already, or
+    /// was gone.
+    pub(super) fn knows(self, fence: Fence) -> bool {
+        fence.get() < self.fence
+    }
+
     /// Whether `other` was begun before.
     pub(super) fn is_after(self, other: Self) -> bool {
         self.fence > other.fence || (self.fence == other.fence && other.salt.is_some())

@@ -7,7 +7,7 @@ use tenancy_core::outbox::Fence;
 use tenancy_search::{Engine, Placement, Query};
 
 use crate::proxy::Proxy;
-use crate::server::{BOTH, Server, draft, engine, find, id, is, put, write};
+use crate::server::{BOTH, Server, delete, draft, engine, find, id, is, put, write};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_provisions_make_one_index() {
@@ -160,6 +160,34 @@ async fn a_write_that_meets_a_swap_is_written_to_what_is_searched() {
             );
             assert_eq!(quick.count(&index).await.unwrap(), 2);
         }
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_late_for_a_rebuild_brings_nothing_back() {
+    let Some(server) = Server::find() else {
+        return;
+    };
+    let proxy = Proxy::before(&server.url).await;
+    let (slow, quick) = (engine(&proxy.url), server.engine());
+    for placement in BOTH {
+        let index = server.provisioned("acme", placement).await;
+        write(&quick, &index, &[put(2, 1, "desk")]).await;
+        // Read before the row was deleted, sent after the index was built without it.
+        let hold = proxy.hold(&format!("POST /{}-", index.name()));
+        let writing = {
+            let (slow, index) = (slow.clone(), index.clone());
+            tokio::spawn(async move { slow.write(&index, &[put(2, 6, "desk")]).await })
+        };
+        hold.reached().await;
+        let newer = draft(&quick, &index, placement, 7, "lamp").await;
+        quick.publish(newer).await.unwrap();
+        hold.release();
+        writing.await.unwrap().unwrap();
+        let mixed = [put(2, 6, "desk"), put(3, 7, "shelf"), delete(1, 6)];
+        write(&quick, &index, &mixed).await;
+        assert_eq!(quick.ids(&index, None, 10).await.unwrap(), [id(1), id(3)]);
     }
     server.end().await;
 }
