@@ -29,7 +29,7 @@ impl Fake {
         let (told, heard) = (Arc::clone(&answers), Arc::clone(&authorization));
         let url = serve(move |request| {
             *heard.lock().unwrap() = request.authorization;
-            let generation = format!("{whole}-{:020}", 3);
+            let generation = format!("{whole}-{:020}", 0);
             let known = if request.path.starts_with("/_nodes/") {
                 Some(json!({"nodes": {"n": {"version": version}}}))
             } else if request.path.starts_with("/_resolve/") {
