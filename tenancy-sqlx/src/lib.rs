@@ -42,6 +42,9 @@ pub mod doctor;
 
 mod store;
 
+#[cfg(feature = "jobs")]
+pub mod jobs;
+
 #[cfg(feature = "axum")]
 mod extract;
 

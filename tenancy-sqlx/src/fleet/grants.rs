@@ -7,13 +7,24 @@ pub(crate) const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// The tables that take rows of tenants' transactions, with the columns that those may write: the
 /// order and the times are the server's.
-pub(super) const APPENDED: [(&str, &str); 2] = [
+pub(super) const APPENDED: [(&str, &str); 3] = [
     ("tenancy.outbox", "id, tenant_id, topic, key, payload"),
     (
         "tenancy.audit",
         "id, tenant_id, actor, action, target, detail",
     ),
+    (
+        "tenancy.jobs",
+        "id, tenant_id, kind, payload, priority, unique_key, max_attempts, timeout_ms, run_at",
+    ),
 ];
+
+/// What the application's login needs besides to claim and settle jobs: whose a job is and what it
+/// says stay as they were.
+const WORK: &str = "GRANT SELECT, DELETE, UPDATE (run_at, status, attempt, fence, lease_until, \
+     cancelled, progress, error, finished_at) ON tenancy.jobs TO {login}; \
+     GRANT SELECT, UPDATE (last_tenant) ON tenancy.job_turn TO {login}; \
+     GRANT SELECT, INSERT, UPDATE ON tenancy.job_ticks TO {login}";
 
 /// A role's name as an SQL identifier.
 pub(crate) fn role(name: &str) -> String {
@@ -56,12 +67,13 @@ pub(super) fn tenants(group: &str) -> String {
 pub(super) fn shared(login: &str) -> String {
     let login = role(login);
     let append = append(&login);
+    let work = WORK.replace("{login}", &login);
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
-         {append}; \
+         {append}; {work}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",
         defaults("shared", &login, ROWS),

@@ -78,6 +78,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
         Migration::new(2, "append", include_str!("../../migrations/2_append.sql")),
         Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
         Migration::new(4, "life", include_str!("../../migrations/4_life.sql")),
+        Migration::new(6, "jobs", include_str!("../../migrations/6_jobs.sql")),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });
@@ -325,6 +326,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 6]);
     }
 }

@@ -44,7 +44,12 @@ impl Level<'_> {
         match self.depth {
             0 => {
                 self.ended = true;
-                self.deref_mut().commit().await
+                let committed = self.deref_mut().commit().await;
+                #[cfg(feature = "jobs")]
+                if committed.is_ok() {
+                    self.ring();
+                }
+                committed
             }
             level => {
                 let released = self.release(level).await;

@@ -55,6 +55,9 @@ pub(crate) struct Open {
     soiled: bool,
     /// Whether something was done that a commit would keep.
     wrote: bool,
+    /// Whether that is work for whoever does jobs.
+    #[cfg(feature = "jobs")]
+    enqueued: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +86,8 @@ impl Open {
             repeatable: false,
             soiled: false,
             wrote: false,
+            #[cfg(feature = "jobs")]
+            enqueued: false,
         }
     }
 
@@ -117,6 +122,21 @@ impl Open {
     /// Notes that something is done that a commit would keep.
     pub(crate) fn writes(&mut self) {
         self.wrote = true;
+    }
+
+    /// Notes that a commit makes work for whoever does jobs.
+    #[cfg(feature = "jobs")]
+    pub(super) fn enqueues(&mut self) {
+        self.wrote = true;
+        self.enqueued = true;
+    }
+
+    /// Wakes those who do jobs in this process, now that they can see them.
+    #[cfg(feature = "jobs")]
+    pub(super) fn ring(&self) {
+        if self.enqueued {
+            self.database.bell().ring();
+        }
     }
 
     /// Whether a healthy transaction holds something that a commit would keep.
