@@ -39,6 +39,8 @@ mod store;
 
 mod cache;
 
+mod job;
+
 mod canary;
 
 mod isolation;
@@ -54,6 +56,7 @@ pub use canary::Canary;
 pub use isolation::{
     Ask, Isolated, IsolationKit, Leak, Leaks, Party, Place, Probe, ProbeError, RequestBody,
 };
+pub use job::{JobFixture, job_contract};
 pub use store::{StoreFixture, store_contract};
 
 /// A context of a new active tenant called `slug`, for tests of whatever is made from one.

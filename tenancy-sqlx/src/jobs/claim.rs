@@ -54,15 +54,16 @@ pub(super) fn message(claim: &Claim) -> String {
              SELECT walk.step, first.id
              FROM walk CROSS JOIN LATERAL (
                  SELECT head.id
-                 FROM pg_catalog.unnest({kinds}::pg_catalog.text[]) AS kind
-                 CROSS JOIN pg_catalog.unnest({ranks}::pg_catalog.int2[]) AS rank
+                 FROM pg_catalog.unnest({kinds}::pg_catalog.text[]) AS wanted (kind)
+                 CROSS JOIN pg_catalog.unnest({ranks}::pg_catalog.int2[]) AS place (rank)
                  CROSS JOIN LATERAL (
                      SELECT j.id, j.run_at FROM tenancy.jobs j
                      WHERE j.status = 'queued' AND j.tenant_id = walk.tenant_id
-                       AND j.kind = kind AND j.priority = rank AND j.run_at <= pg_catalog.now()
+                       AND j.kind = wanted.kind AND j.priority = place.rank
+                       AND j.run_at <= pg_catalog.now()
                      ORDER BY j.run_at, j.id LIMIT 1
                  ) AS head
-                 ORDER BY rank, head.run_at, head.id LIMIT 1
+                 ORDER BY place.rank, head.run_at, head.id LIMIT 1
              ) AS first
              WHERE walk.step > 0 AND walk.tenant_id <> ALL ({except}::pg_catalog.uuid[])
                AND {active}

@@ -50,7 +50,8 @@ const CANCEL: &str = "UPDATE tenancy.jobs SET cancelled = true, \
 /// A run that has committed its job's end may still have something to tell: it is not to be stopped.
 const HOLD: &str = "UPDATE tenancy.jobs j SET lease_until = CASE j.status WHEN 'running' \
          THEN pg_catalog.clock_timestamp() + $3 * '1 ms'::pg_catalog.interval END \
-     FROM pg_catalog.unnest($1::pg_catalog.uuid[], $2::pg_catalog.int8[]) AS held (id, fence) \
+     FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.uuid[]), \
+         pg_catalog.unnest($2::pg_catalog.int8[])) AS held (id, fence) \
      WHERE j.id = held.id AND j.fence = held.fence AND j.status IN ('running', 'done') \
      RETURNING j.id, j.tenant_id, j.fence, j.cancelled";
 
@@ -120,7 +121,9 @@ impl JobQueue for PgJobs {
 
     async fn claim(&self, claim: &Claim) -> Result<Vec<Job>, tenancy_core::Error> {
         let rows = ask_at_once(&self.database, claim::message(claim)).await?;
-        let jobs: Result<_, sqlx::Error> = rows.iter().map(claim::job).collect();
+        // The row whose turn it is has no columns.
+        let claimed = rows.iter().filter(|row| !row.is_empty());
+        let jobs: Result<_, sqlx::Error> = claimed.map(claim::job).collect();
         Ok(jobs.map_err(Error::from)?)
     }
 

@@ -31,15 +31,15 @@ const ENDED: &str = "DELETE FROM tenancy.jobs WHERE id IN (SELECT id FROM tenanc
      ORDER BY finished_at LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING id";
 
 /// A transaction that began before its tenant was purged may have enqueued something afterwards.
-const PURGED: &str = "WITH RECURSIVE having (tenant_id) AS ( \
+const PURGED: &str = "WITH RECURSIVE present (tenant_id) AS ( \
          (SELECT tenant_id FROM tenancy.jobs ORDER BY tenant_id LIMIT 1) \
          UNION ALL \
-         SELECT (SELECT j.tenant_id FROM tenancy.jobs j WHERE j.tenant_id > having.tenant_id \
+         SELECT (SELECT j.tenant_id FROM tenancy.jobs j WHERE j.tenant_id > present.tenant_id \
                  ORDER BY j.tenant_id LIMIT 1) \
-         FROM having WHERE having.tenant_id IS NOT NULL \
+         FROM present WHERE present.tenant_id IS NOT NULL \
      ) \
-     DELETE FROM tenancy.jobs WHERE tenant_id IN (SELECT t.id FROM having \
-         JOIN tenancy.tenants t ON t.id = having.tenant_id WHERE t.status = 'purged') \
+     DELETE FROM tenancy.jobs WHERE tenant_id IN (SELECT t.id FROM present \
+         JOIN tenancy.tenants t ON t.id = present.tenant_id WHERE t.status = 'purged') \
      RETURNING id";
 
 impl PgJobs {
