@@ -22,6 +22,7 @@ page!(transactions, "book/guide/transactions.md");
 page!(migrations, "book/guide/migrations.md");
 page!(lifecycle, "book/guide/lifecycle.md");
 page!(caching, "book/guide/caching.md");
+page!(jobs, "book/guide/jobs.md");
 page!(doctor, "book/reference/doctor.md");
 page!(moving, "book/guide/moving.md");
 page!(testing, "book/guide/testing.md");

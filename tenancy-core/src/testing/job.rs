@@ -68,7 +68,10 @@ async fn serves_the_urgent_and_the_old_first(fixture: &dyn JobFixture) {
         assert_eq!(job.id, wanted, "the urgent first, then the old");
         done(fixture, &job).await;
     }
-    assert!(claim(fixture, 1).await.is_empty(), "what is due later, or another kind, waits");
+    assert!(
+        claim(fixture, 1).await.is_empty(),
+        "what is due later, or another kind, waits"
+    );
     ok(fixture.queue().cancel(&tenant, later).await);
     let others = Claim::new(vec![OTHER], 5);
     for job in ok(fixture.queue().claim(&others).await) {
@@ -91,7 +94,10 @@ async fn serves_tenants_in_turn(fixture: &dyn JobFixture) {
         done(fixture, &job).await;
     }
     let of_small = order.iter().filter(|id| **id == small.id()).count();
-    assert_eq!(of_small, 2, "every second turn is the small one's: {order:?}");
+    assert_eq!(
+        of_small, 2,
+        "every second turn is the small one's: {order:?}"
+    );
     let at_once = claim(fixture, 10).await;
     assert_eq!(at_once.len(), 1, "a claim takes one job of a tenant");
     let capped = Claim::new(vec![WORK], 10).per_tenant(1);
@@ -111,20 +117,43 @@ async fn believes_the_present_claim_alone(fixture: &dyn JobFixture) {
     let id = enqueue(fixture, &tenant, work()).await;
     let over = Claim::new(vec![WORK], 1).lease(Duration::ZERO);
     let old = ok(queue.claim(&over).await).pop().expect("it is due");
-    assert!(claim(fixture, 1).await.is_empty(), "a job has one claim at a time");
-    assert_eq!(ok(queue.recover().await), 1, "a lease that has run out is noticed");
-    assert_eq!(ok(queue.settle(&old.lease(), &End::Done).await), Settled::Lost);
+    assert!(
+        claim(fixture, 1).await.is_empty(),
+        "a job has one claim at a time"
+    );
+    assert_eq!(
+        ok(queue.recover().await),
+        1,
+        "a lease that has run out is noticed"
+    );
+    assert_eq!(
+        ok(queue.settle(&old.lease(), &End::Done).await),
+        Settled::Lost
+    );
     let new = claim_one(fixture).await;
     assert_eq!((new.id, new.attempt), (id, 2));
     assert!(new.fence > old.fence, "a later claim has a greater number");
-    assert_eq!(ok(queue.settle(&old.lease(), &End::Done).await), Settled::Lost);
+    assert_eq!(
+        ok(queue.settle(&old.lease(), &End::Done).await),
+        Settled::Lost
+    );
     let leases = [old.lease(), new.lease()];
     let held = ok(queue.hold(&leases, Duration::from_mins(1)).await);
     let held: Vec<_> = held.into_iter().map(|held| held.lease).collect();
     assert_eq!(held, [new.lease()], "an old claim holds nothing");
-    assert_eq!(ok(queue.recover().await), 0, "who gives a sign of life keeps the job");
-    assert_eq!(ok(queue.settle(&new.lease(), &End::Done).await), Settled::Taken);
-    assert_eq!(ok(queue.settle(&new.lease(), &End::Done).await), Settled::Lost);
+    assert_eq!(
+        ok(queue.recover().await),
+        0,
+        "who gives a sign of life keeps the job"
+    );
+    assert_eq!(
+        ok(queue.settle(&new.lease(), &End::Done).await),
+        Settled::Taken
+    );
+    assert_eq!(
+        ok(queue.settle(&new.lease(), &End::Done).await),
+        Settled::Lost
+    );
     assert_eq!(status(fixture, &tenant, id).await, JobStatus::Done);
 }
 
@@ -148,7 +177,10 @@ async fn counts_what_was_tried(fixture: &dyn JobFixture) {
         assert_eq!(status(fixture, &tenant, id).await, after, "after {end:?}");
     }
     let found = ok(fixture.queue().find(&tenant, id).await).expect("a failed job stays");
-    assert_eq!((found.attempt, found.error.as_deref()), (2, Some("no luck")));
+    assert_eq!(
+        (found.attempt, found.error.as_deref()),
+        (2, Some("no luck"))
+    );
     let hopeless = enqueue(fixture, &tenant, work()).await;
     settle_next(fixture, &End::Failed { error: error() }).await;
     assert_eq!(status(fixture, &tenant, hopeless).await, JobStatus::Failed);
@@ -158,12 +190,21 @@ async fn has_one_job_of_a_key(fixture: &dyn JobFixture) {
     let (queue, tenant) = (fixture.queue(), fixture.tenant().await);
     let key = || work().unique("key");
     enqueue(fixture, &tenant, key()).await;
-    assert_eq!(ok(queue.enqueue(&tenant, &key()).await), Enqueued::AlreadyThere);
+    assert_eq!(
+        ok(queue.enqueue(&tenant, &key()).await),
+        Enqueued::AlreadyThere
+    );
     let strict = work().unique_or("key", Duplicate::Refuse);
-    let refused = queue.enqueue(&tenant, &strict).await.map_err(|error| error.kind());
+    let refused = queue
+        .enqueue(&tenant, &strict)
+        .await
+        .map_err(|error| error.kind());
     assert_eq!(refused, Err(ErrorKind::Conflict));
     let job = claim_one(fixture).await;
-    assert_eq!(ok(queue.enqueue(&tenant, &key()).await), Enqueued::AlreadyThere);
+    assert_eq!(
+        ok(queue.enqueue(&tenant, &key()).await),
+        Enqueued::AlreadyThere
+    );
     done(fixture, &job).await;
     enqueue(fixture, &tenant, key()).await;
     settle_next(fixture, &End::Done).await;
@@ -221,10 +262,15 @@ async fn done(fixture: &dyn JobFixture, job: &Job) {
 
 async fn settle_next(fixture: &dyn JobFixture, end: &End) {
     let job = claim_one(fixture).await;
-    assert_eq!(ok(fixture.queue().settle(&job.lease(), end).await), Settled::Taken);
+    assert_eq!(
+        ok(fixture.queue().settle(&job.lease(), end).await),
+        Settled::Taken
+    );
 }
 
 async fn status(fixture: &dyn JobFixture, tenant: &TenantContext, id: JobId) -> JobStatus {
     let found = ok(fixture.queue().find(tenant, id).await);
-    found.expect("a job that has not been removed is found").status
+    found
+        .expect("a job that has not been removed is found")
+        .status
 }

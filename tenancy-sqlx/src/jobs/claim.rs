@@ -125,3 +125,68 @@ pub(super) fn job(row: &PgRow) -> Result<Job, sqlx::Error> {
         fence: row.try_get("fence")?,
     })
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use serde_json::Value;
+    use sqlx::{AssertSqlSafe, Row};
+    use tenancy_core::job::JobKind;
+
+    use super::*;
+    use crate::testing::TestDatabase;
+    use crate::{Fleet, Migrations};
+
+    /// What the plan reads of the jobs, and how.
+    fn reads(plan: &Value, found: &mut Vec<(String, f64)>) {
+        if plan["Relation Name"] == "jobs" {
+            let number = |key: &str| plan[key].as_f64().unwrap_or_default();
+            let read = number("Actual Rows") + number("Rows Removed by Filter");
+            let how = plan["Node Type"].as_str().unwrap_or_default().to_owned();
+            found.push((how, read * number("Actual Loops")));
+        }
+        for below in plan["Plans"].as_array().into_iter().flatten() {
+            reads(below, found);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_claim_reads_a_few_entries_however_many_jobs_there_are() {
+        let test = TestDatabase::new().await;
+        let fleet = Fleet::connect(test.owner_options(), None, Migrations::default()).await;
+        fleet.unwrap().prepare().await.unwrap();
+        let mut superuser = test.superuser().await;
+        // One has thousands that are due, and thousands more in front of them that are not.
+        let fill = "INSERT INTO tenancy.tenants (id, slug, schema_name, name, status)
+                SELECT gen_random_uuid(), 't' || n, 't' || n, '', 'active'
+                FROM generate_series(1, 20) n;
+            INSERT INTO tenancy.jobs (id, tenant_id, kind, payload, priority, max_attempts,
+                timeout_ms, run_at)
+            SELECT gen_random_uuid(), t.id, kind, '{}', p, 1, 1,
+                now() + CASE WHEN p = 0 THEN '1 day' ELSE '-1 day' END::interval
+            FROM tenancy.tenants t, generate_series(0, 2) p, unnest(ARRAY['a', 'b', 'c']) kind,
+                generate_series(1, CASE slug WHEN 't7' THEN 3000 ELSE 3 END)";
+        sqlx::raw_sql(fill).execute(&mut superuser).await.unwrap();
+        // As it is found, and as it is once the server has counted.
+        for counted in ["SELECT 1", "ANALYZE tenancy.jobs"] {
+            sqlx::raw_sql(counted)
+                .execute(&mut superuser)
+                .await
+                .unwrap();
+            let claim = Claim::new(["b", "c"].map(JobKind::new).to_vec(), 8);
+            let explain = "EXPLAIN (ANALYZE, FORMAT JSON) WITH RECURSIVE";
+            let message = message(&claim).replacen("WITH RECURSIVE", explain, 1);
+            let rows = sqlx::raw_sql(AssertSqlSafe(message)).fetch_all(&mut superuser);
+            let rows = rows.await.unwrap();
+            let plan: Value = rows.last().unwrap().try_get(0).unwrap();
+            let mut found = Vec::new();
+            reads(&plan[0]["Plan"], &mut found);
+            assert!(
+                found.iter().all(|(how, _)| how.contains("Index")),
+                "{plan:#}"
+            );
+            let read: f64 = found.iter().map(|(_, rows)| rows).sum();
+            // Eight tenants, with two kinds of which two priorities are due.
+            assert!(read < 150.0, "{read} entries were read: {plan:#}");
+        }
+    }
+}

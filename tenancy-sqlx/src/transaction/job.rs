@@ -118,7 +118,8 @@ fn arguments(
     arguments.add(job.kind().as_str())?;
     arguments.add(Json(job.content()))?;
     arguments.add(job.rank())?;
-    arguments.add(job.key().map(|(key, _)| key))?;
+    let key = job.key().map(|(key, _)| key);
+    arguments.add(sabotaged!("jobs.duplicate-kept", None, key))?;
     arguments.add(i16::try_from(job.attempts()).unwrap_or(i16::MAX))?;
     arguments.add(milliseconds(job.limit()))?;
     arguments.add(job.due().ok())?;
