@@ -181,6 +181,6 @@ impl fmt::Debug for JobTx {
         f.debug_struct("JobTx")
             .field("job", &self.lease.id)
             .field("tx", &self.tx)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -55,9 +55,9 @@ pub(crate) struct Open {
     soiled: bool,
     /// Whether something was done that a commit would keep.
     wrote: bool,
-    /// Whether that is work for whoever does jobs.
+    /// How many jobs are part of it.
     #[cfg(feature = "jobs")]
-    enqueued: bool,
+    enqueued: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Open {
             soiled: false,
             wrote: false,
             #[cfg(feature = "jobs")]
-            enqueued: false,
+            enqueued: 0,
         }
     }
 
@@ -128,13 +128,13 @@ impl Open {
     #[cfg(feature = "jobs")]
     pub(super) fn enqueues(&mut self) {
         self.wrote = true;
-        self.enqueued = true;
+        self.enqueued = self.enqueued.saturating_add(1);
     }
 
     /// Wakes those who do jobs in this process, now that they can see them.
     #[cfg(feature = "jobs")]
     pub(super) fn ring(&self) {
-        if self.enqueued {
+        if self.enqueued > 0 {
             self.database.bell().ring();
         }
     }
