@@ -236,7 +236,7 @@ pub(crate) async fn eventually<F, T>(what: &str, mut look: F) -> T
 where
     F: AsyncFnMut() -> Option<T>,
 {
-    let deadline = Instant::now() + Duration::from_secs(40);
+    let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         if let Some(seen) = look().await {
             return seen;
