@@ -6,16 +6,10 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
-mod client;
-mod comparison;
 mod plan;
-mod posts;
 
-pub mod door;
+pub mod hotpath;
+
 pub mod fleet;
-pub mod web;
 
-pub use client::Client;
-pub use comparison::{Comparison, report};
-pub use plan::{Failure, Plan, TASKS};
-pub use posts::{CONNECTIONS, Post, Posts, TENANTS};
+pub use plan::{Failure, Plan, Rate, TASKS};

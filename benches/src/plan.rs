@@ -21,6 +21,19 @@ pub struct Plan {
     pub warm_up: Duration,
     /// What the names of the rows to measure have in them.
     pub only: String,
+    /// How many tenants there are at most.
+    pub tenants: usize,
+}
+
+/// How fast something was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    /// Operations per second of all tasks together.
+    pub per_second: f64,
+    /// Half of the operations took at most as long.
+    pub median: Duration,
+    /// 99 of 100 operations took at most as long.
+    pub p99: Duration,
 }
 
 impl Plan {
@@ -35,6 +48,7 @@ impl Plan {
             slice: Duration::from_millis(1200),
             warm_up: Duration::from_secs(2),
             only: String::new(),
+            tenants: 10_000,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -43,27 +57,31 @@ impl Plan {
                     plan.rounds = 3;
                     plan.slice = Duration::from_millis(200);
                     plan.warm_up = Duration::from_millis(400);
+                    plan.tenants = plan.tenants.min(1_000);
                 }
                 ("--only", 1..) => plan.only = words.next().unwrap_or_default(),
-                _ => return Err(format!("{word} is no word: use --quick, --only TEXT").into()),
+                ("--tenants", 1..) => plan.tenants = words.next().unwrap_or_default().parse()?,
+                _ => {
+                    let words = "--quick, --only TEXT, --tenants NUMBER";
+                    return Err(format!("{word} is no word: use {words}").into());
+                }
             }
         }
         Ok(plan)
     }
 }
 
-/// Runs `task` for each of [`TASKS`] tasks and gives the operations per second.
+/// Runs `task` for each of [`TASKS`] tasks and says how fast they did it.
 ///
-/// A task makes its own preparations and then does `step` until it says that the time is over;
-/// `step` takes a number that no other step of any task has.
+/// A task makes its own preparations and then does a step for each number that its turns give, until
+/// the time is over, and gives the turns back; no two steps have the same number.
 ///
 /// # Errors
 ///
 /// The first failure of a task.
-pub(crate) async fn rate<T, F>(slice: Duration, task: impl Fn(Turns) -> F) -> Result<f64, Failure>
+pub(crate) async fn rate<F>(slice: Duration, task: impl Fn(Turns) -> F) -> Result<Rate, Failure>
 where
-    F: Future<Output = Result<T, Failure>> + Send + 'static,
-    T: Send + 'static,
+    F: Future<Output = Result<Turns, Failure>> + Send + 'static,
 {
     let count = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
@@ -71,20 +89,37 @@ where
     for _ in 0..TASKS {
         tasks.spawn(task(Turns {
             end: start + slice,
+            began: None,
+            took: Vec::with_capacity(4096),
             count: Arc::clone(&count),
         }));
     }
+    let mut took = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        done??;
+        took.append(&mut done??.took);
     }
+    let whole = start.elapsed().as_secs_f64();
+    took.sort_unstable();
+    let at = |part: usize| {
+        took.get(took.len() * part / 100)
+            .copied()
+            .unwrap_or_default()
+    };
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 operations")]
-    Ok(count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+    let per_second = took.len() as f64 / whole;
+    Ok(Rate {
+        per_second,
+        median: at(50),
+        p99: at(99),
+    })
 }
 
-/// The numbers of the operations that one task does.
+/// The numbers of the operations that one task does, and how long each took.
 #[derive(Debug)]
 pub(crate) struct Turns {
     end: Instant,
+    began: Option<Instant>,
+    took: Vec<Duration>,
     count: Arc<AtomicU64>,
 }
 
@@ -92,6 +127,10 @@ impl Iterator for Turns {
     type Item = u64;
 
     fn next(&mut self) -> Option<u64> {
-        (Instant::now() < self.end).then(|| self.count.fetch_add(1, Ordering::Relaxed))
+        let now = Instant::now();
+        if let Some(began) = self.began.replace(now) {
+            self.took.push(now - began);
+        }
+        (now < self.end).then(|| self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

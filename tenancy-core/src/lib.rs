@@ -36,6 +36,8 @@ pub mod job;
 
 pub mod cache;
 
+pub mod outbox;
+
 mod exposition;
 
 mod future;

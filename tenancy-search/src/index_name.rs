@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use tenancy_core::{Error, ErrorKind, Prefix, ScopeKind, ScopedName, TenantContext, TenantId};
+use tenancy_core::{
+    Error, ErrorKind, Prefix, ScopeKind, ScopedName, Tenant, TenantContext, TenantId,
+};
 
 /// One tenant's index of one kind of document; two tenants never share a name.
 ///
@@ -38,6 +40,15 @@ impl IndexName {
     /// ```
     pub fn new(context: &TenantContext, prefix: &Prefix, kind: &str) -> Result<Self, Error> {
         ScopedName::for_context(context, prefix, ScopeKind::Index, kind).map(Self)
+    }
+
+    /// Names the index of `kind` of `tenant`, whatever its status: for the steps of its life.
+    ///
+    /// # Errors
+    ///
+    /// As [`IndexName::new`].
+    pub fn of_tenant(tenant: &Tenant, prefix: &Prefix, kind: &str) -> Result<Self, Error> {
+        ScopedName::for_tenant(tenant, prefix, ScopeKind::Index, kind).map(Self)
     }
 
     /// The name as the engine knows it.

@@ -61,6 +61,8 @@ struct Shared {
     pooler: Pooler,
     reset: Arc<Reset>,
     texts: TextCache,
+    /// How many transactions of this program appended to the outbox.
+    appended: tokio::sync::watch::Sender<u64>,
     #[cfg(feature = "dynamic")]
     dynamic_texts: DynamicTexts,
 }
@@ -149,27 +151,40 @@ impl Database {
     /// Only that one connection is proved. Whether every later one has the same login and path,
     /// whether hooks of the pool leave session state behind, and whether other holders of the
     /// pool do, cannot be seen from here; an abandoned connection is checked before it goes back.
-    /// The number of prepared statements that its connections keep is taken to be sqlx's default
-    /// of 100, beyond which statements are sent unprepared. Connections do not age by the tenants
-    /// they meet, and no tenant's share is kept from another. Prefer [`Database::connect`].
+    /// The number of prepared statements that its connections keep cannot be seen either, and is
+    /// taken to be sqlx's default of 100, beyond which statements are sent unprepared;
+    /// [`Database::from_pool_with`] says another one. Connections do not age by the tenants they
+    /// meet, and no tenant's share is kept from another. Prefer [`Database::connect`].
     ///
     /// # Errors
     ///
     /// Those of [`Database::connect`].
     pub async fn from_pool(pool: PgPool) -> Result<Self, Error> {
-        Self::from_pool_behind(pool, Pooler::None).await
+        let settings = PoolSettings::default().statement_cache_capacity(100);
+        Self::from_pool_with(pool, settings).await
     }
 
-    /// Takes a pool whose connections go through `pooler`, as [`Database::from_pool`] does; what
-    /// it goes through is taken on trust.
+    /// Takes a pool as [`Database::from_pool`] does, and what `settings` say of it on trust: what
+    /// it goes through, and how many prepared statements its connections keep. What is the pool's
+    /// own business, such as its size, is left to it.
+    ///
+    /// ```no_run
+    /// # use sqlx::postgres::{PgConnectOptions, PgPool};
+    /// # use tenancy_sqlx::{Database, PoolSettings};
+    /// # async fn example(options: PgConnectOptions) -> Result<(), Box<dyn std::error::Error>> {
+    /// // A hundred tenants with ten statements each: so many on every connection.
+    /// let options = options.statement_cache_capacity(1_000);
+    /// let pool = PgPool::connect_with(options).await?;
+    /// let settings = PoolSettings::default().statement_cache_capacity(1_000);
+    /// let database = Database::from_pool_with(pool, settings).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// Those of [`Database::connect`].
-    pub async fn from_pool_behind(pool: PgPool, pooler: Pooler) -> Result<Self, Error> {
-        let settings = PoolSettings::default()
-            .statement_cache_capacity(100)
-            .pooler(pooler);
+    pub async fn from_pool_with(pool: PgPool, settings: PoolSettings) -> Result<Self, Error> {
         let options = pool.connect_options();
         let shared = Arc::new(Shared::new(&settings, options.get_application_name()));
         let link = Link::Given(pool.acquire().await?);
@@ -288,6 +303,19 @@ impl Database {
         }
     }
 
+    /// Tells whoever waits that something was appended to the outbox.
+    pub(crate) fn tell_appended(&self) {
+        self.shared.appended.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the count of what was appended is another one than `seen`, and gives it.
+    pub(crate) async fn appended(&self, seen: u64) -> u64 {
+        let mut counts = self.shared.appended.subscribe();
+        // The sender lives as long as this database does, so the wait has no other end.
+        let count = counts.wait_for(|count| *count != seen).await;
+        count.map_or(seen, |count| *count)
+    }
+
     pub(crate) fn texts(&self) -> &TextCache {
         &self.shared.texts
     }
@@ -363,6 +391,7 @@ impl Shared {
             pooler: settings.pooler,
             reset: Arc::new(Reset::new(settings.pooler, program)),
             texts: TextCache::new(settings.text_cache_capacity, prepared),
+            appended: tokio::sync::watch::Sender::new(0),
             #[cfg(feature = "dynamic")]
             dynamic_texts: DynamicTexts::new(settings.dynamic_cache_capacity),
         }

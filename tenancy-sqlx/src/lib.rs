@@ -42,6 +42,10 @@ pub mod doctor;
 
 mod store;
 
+mod outbox;
+
+mod presence;
+
 #[cfg(feature = "jobs")]
 pub mod jobs;
 
@@ -76,9 +80,11 @@ pub use migrate::{
     PlannedTenant, Position, RunKind, RunRecord, RunReport, ScopeStatus, Selection, TenantReport,
     TenantStatus, TenantUndo, Undo, UndoPlan, Wave,
 };
+pub use outbox::{ConsumerFigures, OutboxFigures, OutboxSettings, OutboxWorker, PgOutbox};
 pub use picture::{Difference, ObjectKind};
 pub use pool::PoolMetrics;
 pub use pooler::Pooler;
+pub use presence::{Announcement, Presence};
 pub use query::{Execute, Query};
 pub use role::TenantRole;
 pub use rows::Rows;

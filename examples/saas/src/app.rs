@@ -10,9 +10,11 @@ use tenancy_axum::{Health, RequestMetrics, Routes};
 use tenancy_core::{
     CachedStore, Domain, ExactDomain, Fixed, Identifier, Resolver, TenantId, TrustedProxies,
 };
+use tenancy_search::{Indexer, Kind};
 use tenancy_sqlx::PgTenantStore;
 
 use crate::routes::{self, Side};
+use crate::search;
 use crate::state::AppState;
 
 /// Who a request's tenant is.
@@ -51,6 +53,19 @@ pub fn router(state: &AppState, resolver: Resolver, requests: RequestMetrics) ->
         .universal(health(state))
         .metrics(requests)
         .build()
+}
+
+/// The kinds of documents that tenants search.
+pub const SEARCHED: [Kind; 2] = search::KINDS;
+
+/// What keeps the indexes of `state` as the rows are, once a worker tells it what changed.
+///
+/// # Errors
+///
+/// [`ErrorKind::Configuration`](tenancy_core::ErrorKind::Configuration) when its search is not of
+/// the [kinds](SEARCHED) that there are.
+pub fn indexer(state: &AppState) -> Result<Indexer, tenancy_core::Error> {
+    search::fill(state.search.clone(), &state.database)
 }
 
 /// What every host serves: the paths are [`Health::PATHS`].

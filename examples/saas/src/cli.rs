@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
 
 use crate::commands::installation::{self, Purpose};
-use crate::commands::{demo, serve};
+use crate::commands::{demo, search, serve};
 use crate::settings::{MetricsListen, Settings};
 use crate::telemetry;
 
@@ -52,6 +52,12 @@ enum Command {
     /// Serve on the database at DATABASE_URL, or on a private one without it.
     #[command(visible_alias = "runserver")]
     Serve(ServeArgs),
+    /// What tenants find as they type.
+    #[command(subcommand)]
+    Search(search::SearchCommand),
+    /// Build search indexes anew, as django-elasticsearch-dsl's command: `search reindex`.
+    #[command(name = "rebuild_indices", hide = true)]
+    RebuildIndices(search::RebuildIndices),
     #[command(flatten)]
     Fleet(FleetCommand),
 }
@@ -163,6 +169,12 @@ async fn run(cli: Cli, mut settings: Settings) -> Result<Exit, Failure> {
             let _log = telemetry::start(&settings);
             serve::run(settings, &cli.data_dir).await?;
             Ok(Exit::Done)
+        }
+        Command::Search(command) => {
+            search::run(&settings, &cli.data_dir, command, &cli.output).await
+        }
+        Command::RebuildIndices(which) => {
+            search::run(&settings, &cli.data_dir, which.into(), &cli.output).await
         }
         Command::Fleet(command) => {
             let installation =

@@ -1,14 +1,20 @@
 //! `saas`: a complete multi-tenant application on the tenancy crates.
 //!
-//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written. It is a
-//! library so that its tests can ask the application in-process.
+//! Read `app.rs` first: it assembles the crates. Then `blog/` for how a feature is written, and
+//! `catalog/` for one with a cache. It is a library so that its tests can ask the application
+//! in-process.
 
 pub mod app;
 pub mod routes;
 pub mod state;
 
 mod blog;
+mod catalog;
 mod pages;
+mod search;
+
+mod input;
+mod paging;
 
 mod cli;
 mod commands;

@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::state::AppState;
-use crate::{blog, pages};
+use crate::{blog, catalog, pages, search};
 
 /// Whose hosts a route answers on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) use routes;
 pub fn all() -> impl Iterator<Item = &'static Route> {
     [pages::PUBLIC, pages::TENANT, blog::ROUTES]
         .into_iter()
+        .chain(catalog::ROUTES)
+        .chain(search::ROUTES)
         .flatten()
 }
 

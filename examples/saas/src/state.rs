@@ -1,7 +1,8 @@
 //! What handlers share: the application's database and what pages need to make links.
 
 use axum::extract::FromRef;
-use tenancy_core::{Domain, Prefix};
+use tenancy_core::{Caches, Domain, Prefix};
+use tenancy_search::Search;
 use tenancy_sqlx::{Database, PgTenantStore};
 
 /// Shared by every request; cloning copies a few pointers.
@@ -11,10 +12,25 @@ pub struct AppState {
     pub database: Database,
     /// Who the tenants are.
     pub tenants: PgTenantStore,
+    /// What is remembered of each tenant's catalog.
+    pub caches: Caches,
+    /// What tenants find as they type.
+    pub search: Search,
+    /// Whether answers say that they were remembered.
+    pub cache_header: CacheHeader,
     /// How this installation is reached.
     pub site: Site,
     /// Starts every name outside the database, so that installations can share servers.
     pub prefix: Prefix,
+}
+
+/// Whether answers from the catalog carry `x-cache: hit` or `miss`: those of the demo do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheHeader {
+    /// They do.
+    Shown,
+    /// How the answer came about is nobody's business.
+    Hidden,
 }
 
 /// How this installation is reached from outside.
@@ -35,5 +51,11 @@ impl FromRef<AppState> for Database {
 impl FromRef<AppState> for Prefix {
     fn from_ref(state: &AppState) -> Self {
         state.prefix.clone()
+    }
+}
+
+impl FromRef<AppState> for Search {
+    fn from_ref(state: &AppState) -> Self {
+        state.search.clone()
     }
 }

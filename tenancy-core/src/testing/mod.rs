@@ -1,4 +1,4 @@
-//! What tests need: the contracts of stores and caches, contexts, and the proof that tenants are apart.
+//! What tests need: the contracts of stores, caches and feeds, contexts, and the proof that tenants are apart.
 //!
 //! [`IsolationKit`] sends an application's requests as two tenants and as strangers, in a random
 //! order, cuts some of them off, and finds whatever of one tenant reaches another. This is a whole
@@ -39,6 +39,9 @@ mod store;
 
 mod cache;
 
+mod feed;
+mod memory_feed;
+
 mod job;
 
 mod canary;
@@ -53,10 +56,12 @@ use crate::tenant::{Status, Tenant, TenantId};
 
 pub use cache::cache_contract;
 pub use canary::Canary;
+pub use feed::{FeedFixture, feed_contract};
 pub use isolation::{
     Ask, Isolated, IsolationKit, Leak, Leaks, Party, Place, Probe, ProbeError, RequestBody,
 };
 pub use job::{JobFixture, job_contract};
+pub use memory_feed::MemoryFeed;
 pub use store::{StoreFixture, store_contract};
 
 /// A context of a new active tenant called `slug`, for tests of whatever is made from one.

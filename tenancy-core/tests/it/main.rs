@@ -12,6 +12,8 @@ mod hosts;
 mod isolation;
 mod layer;
 mod names;
+#[cfg(feature = "testing")]
+mod outbox;
 mod resolve;
 mod scope;
 #[cfg(feature = "testing")]

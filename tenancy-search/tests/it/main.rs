@@ -2,6 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
+mod faults;
+
+mod indexer;
+
+#[cfg(feature = "testing")]
+mod memory;
+
+mod rebuild;
+
+mod search;
+
+mod world;
+
 use serde_json::{Value, json};
 use tenancy_core::Prefix;
 use tenancy_core::testing::context;

@@ -69,7 +69,7 @@ impl From<Exit> for ExitCode {
 
 impl Output {
     /// Prints the result: `value` as JSON under `key`, or the text.
-    pub(super) fn result(&self, key: &str, value: &impl Serialize, text: impl FnOnce() -> String) {
+    pub fn result(&self, key: &str, value: &impl Serialize, text: impl FnOnce() -> String) {
         if self.json {
             let value = serde_json::to_value(value).unwrap_or(Value::Null);
             if let Some(collected) = &self.collected {
@@ -115,7 +115,7 @@ impl Output {
     }
 
     /// Says on standard error what goes on; programs that read JSON need not hear it.
-    pub(super) fn note(&self, text: impl std::fmt::Display) {
+    pub fn note(&self, text: impl std::fmt::Display) {
         if !self.json {
             eprintln!("{text}");
         }
@@ -143,7 +143,7 @@ impl Output {
     }
 
     /// Whether a program reads the answer.
-    pub(super) fn is_json(&self) -> bool {
+    pub fn is_json(&self) -> bool {
         self.json
     }
 }

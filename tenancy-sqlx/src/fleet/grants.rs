@@ -19,6 +19,13 @@ pub(super) const APPENDED: [(&str, &str); 3] = [
     ),
 ];
 
+/// What the outbox takes to be told: messages are read and removed, leases kept. Tenants' roles have
+/// nothing of it.
+const FEED: [(&str, &str); 2] = [
+    ("SELECT, DELETE", "tenancy.outbox"),
+    ("SELECT, INSERT, UPDATE", "tenancy.outbox_leases"),
+];
+
 /// What the application's login needs besides to claim and settle jobs: whose a job is and what it
 /// says stay as they were.
 const WORK: &str = "GRANT SELECT, DELETE, UPDATE (run_at, status, attempt, fence, lease_until, \
@@ -67,13 +74,17 @@ pub(super) fn tenants(group: &str) -> String {
 pub(super) fn shared(login: &str) -> String {
     let login = role(login);
     let append = append(&login);
+    let feed = FEED.map(|(rights, table)| format!("GRANT {rights} ON {table} TO {login}"));
+    let feed = feed.join("; ");
     let work = WORK.replace("{login}", &login);
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
          GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
-         {append}; {work}; \
+         GRANT {ROWS} ON tenancy.processes TO {login}; \
+         GRANT USAGE ON SEQUENCE tenancy.outbox_fence TO {login}; \
+         {append}; {feed}; {work}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",
         defaults("shared", &login, ROWS),

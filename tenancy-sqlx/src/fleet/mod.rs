@@ -53,6 +53,7 @@ use crate::migrate::ledger::{self, Sets};
 use crate::migrate::{Migration, MigrationSet, Migrations};
 use crate::pooler;
 use crate::store::{TENANT, tenant_from_row};
+use crate::transaction::OutboxEntry;
 
 pub use clone::{CloneData, CloneEvent};
 pub use domains::{DomainRecord, DomainRole};
@@ -78,7 +79,13 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
         Migration::new(2, "append", include_str!("../../migrations/2_append.sql")),
         Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
         Migration::new(4, "life", include_str!("../../migrations/4_life.sql")),
+        Migration::new(5, "outbox", include_str!("../../migrations/5_outbox.sql")),
         Migration::new(6, "jobs", include_str!("../../migrations/6_jobs.sql")),
+        Migration::new(
+            7,
+            "processes",
+            include_str!("../../migrations/7_processes.sql"),
+        ),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });
@@ -96,6 +103,7 @@ pub struct Fleet {
     pub(crate) application: Option<PgConnectOptions>,
     pub(crate) migrations: Migrations,
     resources: Vec<Arc<dyn TenantResource>>,
+    first_messages: Vec<OutboxEntry>,
     public_hosts: Vec<Domain>,
     validators: Vec<Arc<dyn TenantValidator>>,
     reservation: Duration,
@@ -128,6 +136,7 @@ impl Fleet {
             application: None,
             migrations,
             resources: Vec::new(),
+            first_messages: Vec::new(),
             public_hosts: Vec::new(),
             validators: Vec::new(),
             reservation: names::RESERVATION,
@@ -151,6 +160,24 @@ impl Fleet {
     #[must_use]
     pub fn resource(mut self, resource: Arc<dyn TenantResource>) -> Self {
         self.resources.push(resource);
+        self
+    }
+
+    /// Leaves `message` in the outbox for every tenant that comes to be, whichever way: made, cloned,
+    /// imported or adopted. It is there exactly when the tenant is.
+    ///
+    /// For what is built from a tenant's rows elsewhere, such as its search index: who builds it is
+    /// told when the tenant serves, and whatever is down meanwhile keeps no tenant from being made.
+    ///
+    /// ```no_run
+    /// # use tenancy_sqlx::{Fleet, OutboxEntry};
+    /// # fn example(fleet: Fleet) -> Fleet {
+    /// fleet.first_message(OutboxEntry::new("search.products", "*"))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn first_message(mut self, message: OutboxEntry) -> Self {
+        self.first_messages.push(message);
         self
     }
 
@@ -326,6 +353,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 6]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 5, 6, 7]);
     }
 }

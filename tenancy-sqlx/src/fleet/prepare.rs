@@ -154,6 +154,8 @@ impl Fleet {
                 AND pg_catalog.has_schema_privilege($1, 'extensions', 'USAGE')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.tenants', 'SELECT')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.processes', 'INSERT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.processes', 'DELETE')
                 AND pg_catalog.has_column_privilege($1, 'tenancy.migrations', 'version', 'SELECT')
                 AND pg_catalog.has_column_privilege($1, $2, 'tenant_id', 'INSERT')
                 AND pg_catalog.has_column_privilege($1, $3, 'tenant_id', 'INSERT')
@@ -162,7 +164,13 @@ impl Fleet {
                 AND pg_catalog.has_table_privilege($1, $4, 'DELETE')
                 AND pg_catalog.has_column_privilege(
                     $1, 'tenancy.job_turn', 'last_tenant', 'UPDATE')
-                AND pg_catalog.has_table_privilege($1, 'tenancy.job_ticks', 'INSERT')",
+                AND pg_catalog.has_table_privilege($1, 'tenancy.job_ticks', 'INSERT')
+                AND pg_catalog.has_table_privilege($1, $2, 'SELECT')
+                AND pg_catalog.has_table_privilege($1, $2, 'DELETE')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'SELECT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'INSERT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'UPDATE')
+                AND pg_catalog.has_sequence_privilege($1, 'tenancy.outbox_fence', 'USAGE')",
         )
         .bind(login)
         .bind(outbox)

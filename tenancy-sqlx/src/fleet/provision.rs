@@ -205,7 +205,7 @@ impl Fleet {
         });
         let mut preamble = format!(
             "{}; {}; CREATE SCHEMA {}",
-            rows(id, plan, status),
+            self.rows(id, plan, status),
             operation.sql(BEGUN, names),
             plan.schema.quoted()
         );
@@ -266,43 +266,56 @@ async fn same(connection: &mut PgConnection, plan: &TenantPlan) -> Result<Option
     Ok(is_same.then_some(tenant))
 }
 
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    id: TenantId,
-    plan: &TenantPlan,
-    status: Status,
-) -> Result<Tenant, Error> {
-    let answers = transaction::rows(connection, rows(id, plan, status)).await;
-    made(
-        &answers.map_err(|error| refused(error, plan))?,
-        id,
-        plan,
-        status,
-    )
-}
-
-/// The statements that enter a tenant and its domains; [`made`] understands what they answer.
-fn rows(id: TenantId, plan: &TenantPlan, status: Status) -> String {
-    let mut sql = format!(
-        "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status) \
-         VALUES ('{id}', {}, {}, {}, {}, '{}') RETURNING created_at, updated_at",
-        literal(plan.slug.as_str()),
-        literal(plan.schema.as_str()),
-        literal(&plan.name),
-        literal(&plan.description),
-        status.as_str()
-    );
-    for (index, domain) in plan.domains.iter().enumerate() {
-        let _ = write!(
-            sql,
-            "; INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary) \
-             VALUES ('{}', '{id}', {}, {})",
-            Uuid::now_v7(),
-            literal(domain.as_str()),
-            index == 0
-        );
+impl Fleet {
+    /// Enters a tenant, its domains and its first messages.
+    pub(super) async fn insert(
+        &self,
+        connection: &mut PgConnection,
+        id: TenantId,
+        plan: &TenantPlan,
+        status: Status,
+    ) -> Result<Tenant, Error> {
+        let answers = transaction::rows(connection, self.rows(id, plan, status)).await;
+        made(
+            &answers.map_err(|error| refused(error, plan))?,
+            id,
+            plan,
+            status,
+        )
     }
-    sql
+
+    /// The statements that do that; [`made`] understands what they answer.
+    fn rows(&self, id: TenantId, plan: &TenantPlan, status: Status) -> String {
+        let mut sql = format!(
+            "INSERT INTO tenancy.tenants (id, slug, schema_name, name, description, status) \
+             VALUES ('{id}', {}, {}, {}, {}, '{}') RETURNING created_at, updated_at",
+            literal(plan.slug.as_str()),
+            literal(plan.schema.as_str()),
+            literal(&plan.name),
+            literal(&plan.description),
+            status.as_str()
+        );
+        for (index, domain) in plan.domains.iter().enumerate() {
+            let _ = write!(
+                sql,
+                "; INSERT INTO tenancy.domains (id, tenant_id, domain, is_primary) \
+                 VALUES ('{}', '{id}', {}, {})",
+                Uuid::now_v7(),
+                literal(domain.as_str()),
+                index == 0
+            );
+        }
+        for message in &self.first_messages {
+            let [topic, key, payload] = message.parts().map(|part: String| literal(&part));
+            let _ = write!(
+                sql,
+                "; INSERT INTO tenancy.outbox (id, tenant_id, topic, key, payload) \
+                 VALUES ('{}', '{id}', {topic}, {key}, {payload})",
+                Uuid::now_v7()
+            );
+        }
+        sql
+    }
 }
 
 /// The tenant that was entered.

@@ -1,5 +1,7 @@
 //! Removes a tenant for good, and proves that nothing of it is left.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tenancy_core::{Domain, Slug, Status, Tenant, sabotaged};
 use time::OffsetDateTime;
@@ -16,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 impl Fleet {
     /// Removes everything of an archived tenant for good; `confirm` is its slug, typed again.
     ///
-    /// Each resource is purged, the last registered first, and must have nothing left. Then its
+    /// Once nobody tells its messages any more, each resource is purged, the last registered first, and must have nothing left. Then its
     /// tables are dropped, in batches that the server's lock table can hold. In a last transaction
     /// its schema is dropped, and its role, if it [has one](Fleet::isolation) that no other
     /// database of the server uses, and its domains and its rows of the framework's tables are
@@ -59,6 +61,7 @@ impl Fleet {
             // Half removed, its creation cannot be gone on with.
             _ => life.step(Status::Archived, begun).await?,
         }
+        untold(life).await?;
         for resource in self.resources.iter().rev() {
             let error = |error| failed(&**resource, error);
             resource.purge(&life.tenant).await.map_err(error)?;
@@ -124,6 +127,28 @@ impl Fleet {
             .with_times(tenant.created_at(), updated_at))
     }
 }
+
+/// Waits until nobody tells the tenant's messages, who could put back what a resource removed. That
+/// ends by itself: of a tenant that is not active no lease is given, and none is kept.
+async fn untold(life: &mut Life) -> Result<(), Error> {
+    while !sabotaged!("outbox.purge-unwaited") {
+        let told: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM tenancy.outbox_leases
+             WHERE tenant_id = $1 AND held_until > pg_catalog.clock_timestamp())",
+        )
+        .bind(life.tenant.id().as_uuid())
+        .fetch_one(&mut life.connection)
+        .await?;
+        if !told {
+            break;
+        }
+        tokio::time::sleep(TOLD).await;
+    }
+    Ok(())
+}
+
+/// How often it is asked whether messages are still told.
+const TOLD: Duration = Duration::from_millis(50);
 
 /// Refuses a tenant that is in use, or that somebody may still want back.
 pub(super) async fn refuse_early(life: &mut Life) -> Result<(), Error> {

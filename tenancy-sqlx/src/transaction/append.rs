@@ -71,6 +71,12 @@ impl OutboxEntry {
         self.payload = payload;
         self
     }
+
+    /// Topic, key and payload as texts.
+    pub(crate) fn parts(&self) -> [String; 3] {
+        let payload = self.payload.to_string();
+        [self.topic.clone(), self.key.clone(), payload]
+    }
 }
 
 impl AuditEntry {
@@ -151,6 +157,7 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         .tenant()
         .ok_or_else(|| Error::new(ErrorKind::Internal, "only a tenant's transaction appends"))?;
     let id = Uuid::now_v7();
+    let tells = matches!(entry, Entry::Outbox(_));
     let foreign = sabotaged!("statement.append-foreign").then(TenantId::generate);
     let prepared = entry
         .prepare(
@@ -165,7 +172,12 @@ async fn append(open: &mut Open, entry: Entry) -> Result<Uuid, Error> {
         })
         .await;
     match done {
-        Ok(_) => Ok(id),
+        Ok(_) => {
+            if tells {
+                open.appends();
+            }
+            Ok(id)
+        }
         Err(fault) => Err(open.named(fault.into())),
     }
 }

@@ -45,6 +45,8 @@ impl Level<'_> {
             0 => {
                 self.ended = true;
                 let committed = self.deref_mut().commit().await;
+                // Whether it failed or its answer was lost is for whoever looks to see.
+                self.tell_appended();
                 #[cfg(feature = "jobs")]
                 if committed.is_ok() {
                     self.ring();

@@ -53,11 +53,20 @@ pub(crate) struct Open {
     repeatable: bool,
     /// Whether something may be left in the session.
     soiled: bool,
-    /// Whether something was done that a commit would keep.
-    wrote: bool,
+    /// What was done that a commit would keep.
+    kept: Kept,
     /// How many jobs are part of it.
     #[cfg(feature = "jobs")]
     enqueued: u32,
+}
+
+/// What a commit would keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Nothing,
+    Rows,
+    /// Something that others are to be told, and perhaps rows.
+    Messages,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +94,7 @@ impl Open {
             left: None,
             repeatable: false,
             soiled: false,
-            wrote: false,
+            kept: Kept::Nothing,
             #[cfg(feature = "jobs")]
             enqueued: 0,
         }
@@ -121,13 +130,25 @@ impl Open {
 
     /// Notes that something is done that a commit would keep.
     pub(crate) fn writes(&mut self) {
-        self.wrote = true;
+        self.kept = self.kept.max(Kept::Rows);
+    }
+
+    /// Notes that something is in the outbox when this is committed.
+    pub(super) fn appends(&mut self) {
+        self.kept = Kept::Messages;
+    }
+
+    /// Tells whoever tells messages to look for one.
+    pub(super) fn tell_appended(&self) {
+        if self.kept == Kept::Messages && !sabotaged!("outbox.commit-untold") {
+            self.database.tell_appended();
+        }
     }
 
     /// Notes that a commit makes work for whoever does jobs.
     #[cfg(feature = "jobs")]
     pub(super) fn enqueues(&mut self) {
-        self.wrote = true;
+        self.writes();
         self.enqueued = self.enqueued.saturating_add(1);
     }
 
@@ -141,7 +162,7 @@ impl Open {
 
     /// Whether a healthy transaction holds something that a commit would keep.
     pub(super) fn has_written(&self) -> bool {
-        self.wrote && self.health == Health::Healthy && self.guard.is_some()
+        self.kept > Kept::Nothing && self.health == Health::Healthy && self.guard.is_some()
     }
 
     /// Whether what failed last may succeed when the whole transaction is run again.

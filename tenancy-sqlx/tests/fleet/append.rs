@@ -1,4 +1,5 @@
-//! The framework's outbox and audit tables: the application adds rows and does nothing else.
+//! The framework's outbox and audit tables: the application adds rows, tells messages, and does
+//! nothing else.
 
 use sqlx::ConnectOptions;
 
@@ -10,7 +11,7 @@ const AUDIT: &str = "INSERT INTO tenancy.audit (id, tenant_id, actor, action, ta
      VALUES (gen_random_uuid(), gen_random_uuid(), 'ann', 'edit', 'post 1', '{}')";
 
 #[tokio::test]
-async fn the_application_adds_rows_to_outbox_and_audit_and_neither_reads_nor_changes_any() {
+async fn the_application_adds_rows_to_outbox_and_audit_and_changes_none() {
     let database = TestDatabase::new().await;
     fleet(&database, set([NOTES])).await;
     let mut app = database.app_options().connect().await.unwrap();
@@ -18,11 +19,13 @@ async fn the_application_adds_rows_to_outbox_and_audit_and_neither_reads_nor_cha
     run(&mut app, OUTBOX).await;
     run(&mut app, AUDIT).await;
     for forbidden in [
-        "SELECT id FROM tenancy.outbox",
         "SELECT id FROM tenancy.audit",
         "UPDATE tenancy.outbox SET topic = 'other'",
         "DELETE FROM tenancy.audit",
         "TRUNCATE tenancy.outbox",
+        "DELETE FROM tenancy.outbox_leases",
+        "TRUNCATE tenancy.outbox_leases",
+        "SELECT setval('tenancy.outbox_fence', 1)",
         "INSERT INTO tenancy.audit (id, tenant_id, actor, action, target, detail, at) \
          VALUES (gen_random_uuid(), gen_random_uuid(), '', '', '', '{}', '2000-01-01')",
         "INSERT INTO tenancy.outbox (id, tenant_id, topic, key, payload, created_at) \
@@ -34,6 +37,16 @@ async fn the_application_adds_rows_to_outbox_and_audit_and_neither_reads_nor_cha
             .unwrap_err();
         let code = error.as_database_error().unwrap().code();
         assert_eq!(code.as_deref(), Some("42501"), "{forbidden}");
+    }
+    // What was told is removed, under a lease of its own.
+    run(&mut app, OUTBOX).await;
+    for allowed in [
+        "INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence) \
+         VALUES ('search', gen_random_uuid(), nextval('tenancy.outbox_fence'))",
+        "UPDATE tenancy.outbox_leases SET held_until = now()",
+        "DELETE FROM tenancy.outbox WHERE seq = (SELECT max(seq) FROM tenancy.outbox)",
+    ] {
+        run(&mut app, allowed).await;
     }
     let mut superuser = database.superuser().await;
     let ordered =
@@ -52,8 +65,9 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
     let mut superuser = database.superuser().await;
     run(
         &mut superuser,
-        "DROP TABLE tenancy.jobs, tenancy.job_turn, tenancy.job_ticks; \
-         DROP TABLE tenancy.outbox, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
+        "DROP TABLE tenancy.jobs, tenancy.job_turn, tenancy.job_ticks, tenancy.processes; \
+         DROP TABLE tenancy.outbox, tenancy.outbox_leases, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
+         DROP SEQUENCE tenancy.outbox_fence; \
          ALTER TABLE tenancy.reserved_names DROP COLUMN tenant_id; \
          ALTER TABLE tenancy.tenants DROP COLUMN purge_after, \
              DROP COLUMN maintenance_message, DROP COLUMN maintenance_until; \
@@ -62,7 +76,7 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
          REVOKE INSERT, UPDATE, DELETE ON shared.plans FROM tenancy_app",
     )
     .await;
-    assert_eq!(fleet.prepare().await.unwrap().applied(), 4);
+    assert_eq!(fleet.prepare().await.unwrap().applied(), 6);
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, OUTBOX).await;
     run(&mut app, AUDIT).await;
@@ -76,4 +90,20 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
     .await;
     assert_eq!(fleet.prepare().await.unwrap().applied(), 0);
     run(&mut app, AUDIT).await;
+    for right in [
+        "ON tenancy.outbox_leases",
+        "ON SEQUENCE tenancy.outbox_fence",
+    ] {
+        run(
+            &mut superuser,
+            &format!("REVOKE ALL {right} FROM tenancy_app"),
+        )
+        .await;
+        fleet.prepare().await.unwrap();
+    }
+    run(
+        &mut app,
+        "SELECT nextval('tenancy.outbox_fence'), (SELECT count(*) FROM tenancy.outbox_leases)",
+    )
+    .await;
 }

@@ -27,6 +27,7 @@ mod contend;
 mod doctor;
 mod drift;
 mod export;
+mod first;
 mod hidden_rows;
 mod hostile;
 mod import;

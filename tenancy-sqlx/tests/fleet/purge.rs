@@ -32,7 +32,9 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
                 "INSERT INTO tenancy.outbox (id, tenant_id, topic, key, payload) \
                  VALUES (gen_random_uuid(), '{id}', 'notes', '1', '{{}}'); \
                  INSERT INTO tenancy.audit (id, tenant_id, actor, action, target, detail) \
-                 VALUES (gen_random_uuid(), '{id}', 'ann', 'edit', 'note 1', '{{}}')"
+                 VALUES (gen_random_uuid(), '{id}', 'ann', 'edit', 'note 1', '{{}}'); \
+                 INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence) \
+                 VALUES ('search', '{id}', nextval('tenancy.outbox_fence'))"
             ),
         )
         .await;
@@ -56,7 +58,7 @@ async fn nothing_of_a_purged_tenant_is_left_but_its_record_and_everything_of_oth
     let record = format!("DELETE FROM tenancy.tenants WHERE id = '{}'", tenant.id());
     run(&mut superuser, &record).await;
     assert_eq!(traces(&mut superuser).await, before);
-    for table in ["tenancy.outbox", "tenancy.audit"] {
+    for table in ["tenancy.outbox", "tenancy.outbox_leases", "tenancy.audit"] {
         let theirs = format!("{table} WHERE tenant_id = '{}'", other.id());
         assert_eq!(count(&mut superuser, &theirs).await, 1);
         assert_eq!(count(&mut superuser, table).await, 1);
@@ -349,4 +351,23 @@ async fn names_of_a_purged_tenant_are_nobodys_until_their_reservation_ends() {
     brief.archive(&slug("other"), None).await.unwrap();
     brief.purge(&slug("other"), &slug("other")).await.unwrap();
     assert_eq!(count(&mut superuser, "tenancy.reserved_names").await, 2);
+}
+
+#[tokio::test]
+async fn a_purge_waits_until_nobody_tells_the_tenants_messages() {
+    let database = TestDatabase::new().await;
+    let fleet = fleet(&database, set([NOTES])).await;
+    let tenant = archived(&fleet, "acme").await;
+    let mut superuser = database.superuser().await;
+    let lease = format!(
+        "INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence, held_until) \
+         VALUES ('search', '{}', 1, clock_timestamp() + interval '2 s'); \
+         CREATE TABLE public.ends AS SELECT held_until FROM tenancy.outbox_leases",
+        tenant.id()
+    );
+    run(&mut superuser, &lease).await;
+    fleet.purge(&slug("acme"), &slug("acme")).await.unwrap();
+    let ended = "public.ends WHERE held_until <= clock_timestamp()";
+    assert_eq!(count(&mut superuser, ended).await, 1);
+    assert_eq!(count(&mut superuser, "tenancy.outbox_leases").await, 0);
 }

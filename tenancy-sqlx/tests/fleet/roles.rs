@@ -137,6 +137,12 @@ async fn a_tenants_role_has_the_rows_of_its_schema_what_is_shared_and_nothing_el
         "SELECT domain FROM tenancy.domains",
         "SELECT version FROM tenancy.migrations",
         "SELECT id FROM tenancy.outbox",
+        "DELETE FROM tenancy.outbox",
+        "SELECT tenant_id FROM tenancy.outbox_leases",
+        "INSERT INTO tenancy.outbox_leases (consumer, tenant_id, fence) \
+         VALUES ('search', gen_random_uuid(), 1)",
+        "UPDATE tenancy.outbox_leases SET held_until = NULL",
+        "SELECT nextval('tenancy.outbox_fence')",
         "DELETE FROM tenancy.audit",
         "UPDATE tenancy.outbox SET topic = ''",
         "TRUNCATE acme.notes",

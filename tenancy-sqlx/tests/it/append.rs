@@ -77,10 +77,11 @@ async fn entries_are_there_exactly_when_their_transaction_is_and_name_its_tenant
             .unwrap();
     assert_eq!(lines, [(audit, id, "user:1".to_owned())]);
 
-    // The application's login cannot read, change or remove what was appended.
+    // The application's login tells and removes messages; it changes nothing of what was appended.
     let mut own = app.connect().await.unwrap();
     for sql in [
-        "SELECT id FROM tenancy.outbox",
+        "UPDATE tenancy.outbox SET topic = 'other'",
+        "SELECT id FROM tenancy.audit",
         "UPDATE tenancy.audit SET actor = 'nobody'",
         "DELETE FROM tenancy.audit",
     ] {

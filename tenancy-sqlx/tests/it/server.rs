@@ -124,10 +124,11 @@ impl World {
             .connect_with(self.app.clone())
             .await
             .unwrap();
-        let database = Database::from_pool_behind(pool.clone(), topology::pooler())
-            .await
-            .unwrap();
-        (pool, database)
+        let settings = PoolSettings::default()
+            .statement_cache_capacity(100)
+            .pooler(topology::pooler());
+        let database = Database::from_pool_with(pool.clone(), settings).await;
+        (pool, database.unwrap())
     }
 
     pub(crate) fn tenant(&self, database: &Database, name: &str) -> TenantDb {

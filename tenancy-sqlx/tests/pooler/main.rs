@@ -43,6 +43,10 @@ mod hostile;
 mod leak;
 #[path = "../it/login.rs"]
 mod login;
+#[path = "../it/outbox.rs"]
+mod outbox;
+#[path = "../it/outbox_worker.rs"]
+mod outbox_worker;
 #[path = "../it/poison.rs"]
 mod poison;
 #[path = "../it/polls.rs"]

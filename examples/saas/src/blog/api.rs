@@ -4,12 +4,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse};
 use serde::Deserialize;
 use tenancy_axum::{ApiError, Json, Path, Query};
-use tenancy_core::{FieldError, Problem, ProblemCode};
+use tenancy_core::{Problem, ProblemCode};
 use tenancy_sqlx::TenantDb;
 use uuid::Uuid;
 
-use super::input::{BlogInput, BlogPatch, valid};
-use super::model::{self, Blog, Page};
+use super::input::{BlogInput, BlogPatch};
+use super::model::{self, Blog};
+use crate::input::{fault, invalid, valid};
+use crate::paging::{self, Page};
 use crate::routes::{Route, routes};
 
 /// The routes of posts, with and without the closing slash.
@@ -36,33 +38,17 @@ struct Paging {
 }
 
 impl Paging {
-    /// How many items, 20 unless said, at most 100; and the id they come after.
+    /// The id they come after, and how many.
     fn parse(&self) -> Result<(Option<Uuid>, u8), ApiError> {
-        let limit = match self.limit {
-            None => 20,
-            Some(0) => return Err(invalid("limit", "ask for at least one")),
-            Some(limit) => u8::try_from(limit.min(100)).expect("at most 100 fits"),
-        };
+        let limit = paging::limit(self.limit).map_err(|fault| invalid([fault]))?;
         let cursor = match self.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
             None => None,
-            Some(cursor) => Some(
-                Uuid::try_parse(cursor)
-                    .map_err(|_| invalid("cursor", "take `next` of the page before as it is"))?,
-            ),
+            Some(cursor) => Some(Uuid::try_parse(cursor).map_err(|_| {
+                invalid([fault("cursor", "take `next` of the page before as it is")])
+            })?),
         };
         Ok((cursor, limit))
     }
-}
-
-fn invalid(parameter: &str, detail: &str) -> ApiError {
-    Problem::new(ProblemCode::ValidationFailed)
-        .detail(format!("the parameter {parameter} does not fit: {detail}"))
-        .errors([FieldError {
-            pointer: format!("#/{parameter}"),
-            code: "invalid".to_owned(),
-            detail: detail.to_owned(),
-        }])
-        .into()
 }
 
 fn missing() -> ApiError {
@@ -71,7 +57,7 @@ fn missing() -> ApiError {
         .into()
 }
 
-async fn list(db: TenantDb, Query(paging): Query<Paging>) -> Result<Json<Page>, ApiError> {
+async fn list(db: TenantDb, Query(paging): Query<Paging>) -> Result<Json<Page<Blog>>, ApiError> {
     let (cursor, limit) = paging.parse()?;
     Ok(Json(model::list(&db, cursor, limit).await?))
 }

@@ -2,8 +2,8 @@
 
 use garde::Validate;
 use serde::Deserialize;
-use tenancy_axum::ApiError;
-use tenancy_core::{FieldError, Problem, ProblemCode};
+
+use crate::input::{no_nul, not_blank};
 
 /// A whole post, as POST and PUT take it.
 #[derive(Debug, Clone, Deserialize, Validate)]
@@ -60,38 +60,4 @@ impl From<BlogInput> for BlogPatch {
 
 fn yes() -> bool {
     true
-}
-
-fn not_blank<C>(text: &str, context: &C) -> garde::Result {
-    if text.trim().is_empty() {
-        return Err(garde::Error::new("must not be blank"));
-    }
-    no_nul(text, context)
-}
-
-/// PostgreSQL's text cannot hold NUL; saying so beats a database error.
-fn no_nul<C>(text: &str, _: &C) -> garde::Result {
-    if text.contains('\0') {
-        return Err(garde::Error::new("must not contain a NUL character"));
-    }
-    Ok(())
-}
-
-/// Passes `input` on when it keeps its rules, and otherwise names every field that does not.
-pub(crate) fn valid<T: Validate<Context = ()>>(input: T) -> Result<T, ApiError> {
-    match input.validate() {
-        Ok(()) => Ok(input),
-        Err(report) => {
-            let errors = report.iter().map(|(path, error)| FieldError {
-                pointer: format!("#/{}", path.to_string().replace('.', "/")),
-                code: "invalid".to_owned(),
-                detail: error.message().to_owned(),
-            });
-            let detail = "some values do not fit: see errors";
-            Err(Problem::new(ProblemCode::ValidationFailed)
-                .detail(detail)
-                .errors(errors)
-                .into())
-        }
-    }
 }

@@ -5,4 +5,4 @@ mod input;
 mod model;
 
 pub(crate) use api::ROUTES;
-pub(crate) use model::{Blog, find, list};
+pub(crate) use model::{Blog, changed, find, list};

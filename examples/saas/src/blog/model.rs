@@ -3,11 +3,12 @@
 
 use serde::Serialize;
 use sqlx::FromRow;
-use tenancy_sqlx::{Error, TenantDb, tenant_sql};
+use tenancy_sqlx::{Error, OutboxEntry, TenantDb, tenant_sql};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::input::{BlogInput, BlogPatch};
+use crate::paging::Page;
 
 /// A post as clients see it.
 #[derive(Debug, Clone, Serialize, FromRow)]
@@ -24,16 +25,13 @@ pub(crate) struct Blog {
     pub(crate) updated_at: OffsetDateTime,
 }
 
-/// Some posts and where the next ones start.
-#[derive(Debug, Serialize)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<Blog>,
-    pub(crate) next: Option<String>,
-}
-
 /// Lists published posts, newest first, that come after `cursor`.
-pub(crate) async fn list(db: &TenantDb, cursor: Option<Uuid>, limit: u8) -> Result<Page, Error> {
-    let mut items: Vec<Blog> = db
+pub(crate) async fn list(
+    db: &TenantDb,
+    cursor: Option<Uuid>,
+    limit: u8,
+) -> Result<Page<Blog>, Error> {
+    let items: Vec<Blog> = db
         .query_as(tenant_sql!(
             "SELECT id, title, description, body, author, published, created_at, updated_at
              FROM blogs
@@ -46,13 +44,7 @@ pub(crate) async fn list(db: &TenantDb, cursor: Option<Uuid>, limit: u8) -> Resu
         .bind(i64::from(limit) + 1)
         .fetch_all()
         .await?;
-    let more = items.len() > usize::from(limit);
-    items.truncate(usize::from(limit));
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| last.id.simple().to_string());
-    Ok(Page { items, next })
+    Ok(Page::cut(items, limit, |last| last.id.simple().to_string()))
 }
 
 /// Finds one published post.
@@ -69,18 +61,25 @@ pub(crate) async fn find(db: &TenantDb, id: Uuid) -> Result<Option<Blog>, Error>
 
 /// Writes a new post.
 pub(crate) async fn create(db: &TenantDb, input: &BlogInput) -> Result<Blog, Error> {
-    db.query_as(tenant_sql!(
-        "INSERT INTO blogs (id, title, description, body, author, published)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         RETURNING id, title, description, body, author, published, created_at, updated_at"
-    ))
-    .bind(Uuid::now_v7())
-    .bind(&input.title)
-    .bind(&input.description)
-    .bind(&input.body)
-    .bind(&input.author)
-    .bind(input.published)
-    .fetch_one()
+    let id = Uuid::now_v7();
+    db.transaction(|mut tx| async move {
+        let blog = tx
+            .query_as(tenant_sql!(
+                "INSERT INTO blogs (id, title, description, body, author, published)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 RETURNING id, title, description, body, author, published, created_at, updated_at"
+            ))
+            .bind(id)
+            .bind(&input.title)
+            .bind(&input.description)
+            .bind(&input.body)
+            .bind(&input.author)
+            .bind(input.published)
+            .fetch_one()
+            .await?;
+        tx.append(changed(id)).await?;
+        Ok(blog)
+    })
     .await
 }
 
@@ -90,32 +89,51 @@ pub(crate) async fn update(
     id: Uuid,
     patch: &BlogPatch,
 ) -> Result<Option<Blog>, Error> {
-    db.query_as(tenant_sql!(
-        "UPDATE blogs
-         SET title = coalesce($2, title),
-             description = coalesce($3, description),
-             body = coalesce($4, body),
-             author = coalesce($5, author),
-             published = coalesce($6, published),
-             updated_at = now()
-         WHERE id = $1
-         RETURNING id, title, description, body, author, published, created_at, updated_at"
-    ))
-    .bind(id)
-    .bind(&patch.title)
-    .bind(&patch.description)
-    .bind(&patch.body)
-    .bind(&patch.author)
-    .bind(patch.published)
-    .fetch_optional()
+    db.transaction(|mut tx| async move {
+        let blog = tx
+            .query_as(tenant_sql!(
+                "UPDATE blogs
+                 SET title = coalesce($2, title),
+                     description = coalesce($3, description),
+                     body = coalesce($4, body),
+                     author = coalesce($5, author),
+                     published = coalesce($6, published),
+                     updated_at = now()
+                 WHERE id = $1
+                 RETURNING id, title, description, body, author, published, created_at, updated_at"
+            ))
+            .bind(id)
+            .bind(&patch.title)
+            .bind(&patch.description)
+            .bind(&patch.body)
+            .bind(&patch.author)
+            .bind(patch.published)
+            .fetch_optional()
+            .await?;
+        if blog.is_some() {
+            tx.append(changed(id)).await?;
+        }
+        Ok(blog)
+    })
     .await
 }
 
 /// Deletes a post; `false` when there was none.
 pub(crate) async fn delete(db: &TenantDb, id: Uuid) -> Result<bool, Error> {
-    let gone = db
-        .execute(tenant_sql!("DELETE FROM blogs WHERE id = $1"))
-        .bind(id)
-        .await?;
-    Ok(gone > 0)
+    db.transaction(|mut tx| async move {
+        let gone = tx
+            .execute(tenant_sql!("DELETE FROM blogs WHERE id = $1"))
+            .bind(id)
+            .await?;
+        if gone > 0 {
+            tx.append(changed(id)).await?;
+        }
+        Ok(gone > 0)
+    })
+    .await
+}
+
+/// The message that lets the search follow a change of a post, of the same transaction.
+pub(crate) fn changed(id: Uuid) -> OutboxEntry {
+    OutboxEntry::new("search.blogs", id.to_string())
 }

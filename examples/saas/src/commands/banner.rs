@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use tenancy_core::Domain;
 
+use super::cache;
+use crate::search;
 use crate::settings::Settings;
 
 /// Says where the demo's tenants are.
@@ -35,6 +37,8 @@ pub(crate) fn demo(
         lines.push(format!("  metrics   http://{metrics}/metrics"));
     }
     lines.push(format!("  database  {database}"));
+    lines.push(format!("  cache     {}", cache::description(settings)));
+    lines.push(format!("  search    {}", search::description(settings)));
     lines.push(String::new());
     lines.push("Ctrl-C stops it and keeps the data; --reset starts anew.".to_owned());
     say(&format!("\n{}\n", lines.join("\n")));
@@ -55,8 +59,10 @@ pub(crate) fn serving(
         format!(", metrics at http://{metrics}/metrics")
     });
     say(&format!(
-        "saas {} listens on http://{address} ({hosts}), {database}{metrics}",
+        "saas {} listens on http://{address} ({hosts}), {database}, cache in {}, search in {}{metrics}",
         env!("CARGO_PKG_VERSION"),
+        cache::description(settings),
+        search::description(settings),
     ));
 }
 

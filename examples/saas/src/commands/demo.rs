@@ -13,6 +13,7 @@ use super::serve::{self, Running};
 use super::{banner, doctor, seed};
 use crate::cli::Failure;
 use crate::settings::Settings;
+use crate::state::CacheHeader;
 
 /// What becomes of the data of an earlier demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,13 @@ pub(crate) async fn run(
         .iter()
         .map(|tenant| tenant.domain(&settings.base_domain))
         .collect::<Result<Vec<_>, _>>()?;
-    let running = Running::start(&settings, &installation, domains.clone()).await?;
+    let running = Running::start(
+        &settings,
+        &installation,
+        domains.clone(),
+        CacheHeader::Shown,
+    )
+    .await?;
     make_tenants(&installation, &running, &domains).await?;
     doctor::refuse_critical(&settings, &installation).await?;
     banner::demo(

@@ -1,13 +1,18 @@
 //! The database a command works on: the one at `DATABASE_URL`, or the private one of a folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
+use tenancy_core::{CacheResource, Caches};
+use tenancy_search::{Search, SearchResource};
 use tenancy_sqlx::embedded::{EmbeddedOptions, EmbeddedPg};
 use tenancy_sqlx::{Fleet, MigrationSet, Migrations};
 
+use super::cache;
 use crate::cli::Failure;
+use crate::search;
 use crate::settings::Settings;
 
 static SHARED: Migrator = sqlx::migrate!("migrations/shared");
@@ -17,6 +22,10 @@ static TENANT: Migrator = sqlx::migrate!("migrations/tenant");
 #[derive(Debug)]
 pub(crate) struct Installation {
     pub(crate) fleet: Fleet,
+    /// What is remembered of tenants, which the fleet removes with them.
+    pub(crate) caches: Caches,
+    /// What tenants find, which the fleet makes and removes with them.
+    pub(crate) search: Search,
     /// For requests: reads and writes rows.
     pub(crate) app: PgConnectOptions,
     /// For what a pooler cannot carry: tables, notifications of changes.
@@ -41,6 +50,8 @@ pub(crate) async fn open(
     data_dir: &Path,
     purpose: Purpose,
 ) -> Result<Installation, Failure> {
+    let caches = cache::open(settings)?;
+    let search = search::open(settings)?;
     let (app, direct, description, embedded) = if let Some(app) = &settings.database {
         let direct = settings
             .database_direct
@@ -78,9 +89,16 @@ pub(crate) async fn open(
         .await?
         .public_host(settings.base_domain.clone())
         .isolation(settings.isolation)
-        .application(app.clone());
+        .application(app.clone())
+        .resource(Arc::new(CacheResource::new(caches.clone())))
+        .resource(Arc::new(SearchResource::new(search.clone())));
+    let fleet = search::first_messages()
+        .into_iter()
+        .fold(fleet, Fleet::first_message);
     Ok(Installation {
         fleet,
+        caches,
+        search,
         app,
         direct,
         description,

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use tenancy_axum::{MetricsEndpoint, RequestMetrics, ServeOptions};
-use tenancy_core::CachedStore;
-use tenancy_sqlx::{Database, PgTenantStore};
+use tenancy_core::{CachedStore, Caches};
+use tenancy_search::Search;
+use tenancy_sqlx::{Database, OutboxFigures, PgTenantStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -45,6 +46,9 @@ pub(crate) fn page(
     requests: RequestMetrics,
     database: Database,
     tenants: CachedStore<PgTenantStore>,
+    caches: Caches,
+    search: Search,
+    outbox: OutboxFigures,
 ) -> MetricsEndpoint {
     MetricsEndpoint::new()
         .source(move |out| requests.expose(out))
@@ -54,6 +58,9 @@ pub(crate) fn page(
             }
         })
         .source(move |out| tenants.stats().expose(out))
+        .source(move |out| caches.figures().expose(out))
+        .source(move |out| search.figures().expose(out))
+        .source(move |out| outbox.expose(out))
 }
 
 /// Tells them until the task is ended.

@@ -1,9 +1,13 @@
 //! What the command line does: `installation.rs` finds the database, the others use it.
 
+mod cache;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+mod indexing;
 pub(crate) mod installation;
 mod metrics;
+mod presence;
+pub(crate) mod search;
 pub(crate) mod serve;
 
 mod banner;

@@ -6,17 +6,19 @@ use std::path::Path;
 use tenancy_axum::{MetricsEndpoint, RequestMetrics, ServeOptions};
 use tenancy_core::{CachedStore, Domain, Identifier, TenantStore};
 use tenancy_sqlx::{
-    Database, Fleet, PgTenantStore, PoolSettings, TenantChange, TenantChanges, login,
+    Database, Fleet, PgTenantStore, PoolSettings, Presence, TenantChange, TenantChanges, login,
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
+use super::indexing::{self, Indexing};
 use super::installation::{self, Installation, Purpose};
-use super::{banner, doctor, metrics};
+use super::{banner, cache, doctor, metrics, presence};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
-use crate::state::{AppState, Site};
+use crate::state::{AppState, CacheHeader, Site};
 
 /// Serves the database of `settings`, or the private one of `data_dir`.
 pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failure> {
@@ -27,10 +29,13 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
             tracing::info!(target: "saas.database", "the application's login was set up: {change}");
         }
     }
-    let running = Running::start(&settings, &installation, Vec::new()).await?;
+    let running = Running::start(&settings, &installation, Vec::new(), CacheHeader::Hidden).await?;
     doctor::refuse_critical(&settings, &installation).await?;
-    for name in unused(&settings) {
-        tracing::info!(target: "saas.settings", "{name} is set, and no part of this version uses it");
+    if settings.secret_key.is_some() {
+        tracing::info!(
+            target: "saas.settings",
+            "SECRET_KEY is set, and no part of this version uses it"
+        );
     }
     banner::serving(
         &settings,
@@ -39,18 +44,6 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
         &installation.description,
     );
     running.serve(listener, installation).await
-}
-
-/// The settings that are ready for later versions.
-fn unused(settings: &Settings) -> impl Iterator<Item = String> {
-    let redis = settings.redis.as_ref().map(|url| format!("Redis at {url}"));
-    let search = settings.elasticsearch.as_ref();
-    let search = search.map(|url| format!("Elasticsearch at {url}"));
-    let key = settings
-        .secret_key
-        .as_ref()
-        .map(|_| "SECRET_KEY".to_owned());
-    [redis, search, key].into_iter().flatten()
 }
 
 /// Takes the address first: a taken port should cost nothing else.
@@ -70,14 +63,19 @@ pub(crate) struct Running {
     router: axum::Router,
     metrics: Option<(TcpListener, MetricsEndpoint)>,
     changes: TenantChanges,
+    settling: JoinHandle<()>,
+    indexing: Indexing,
+    presence: Presence,
 }
 
 impl Running {
-    /// Brings the database up to date and connects everything; `showcase` is what the public page shows to strangers.
+    /// Brings the database up to date and connects everything; `showcase` is what the public page
+    /// shows to strangers.
     pub(crate) async fn start(
         settings: &Settings,
         installation: &Installation,
         showcase: Vec<Domain>,
+        cache_header: CacheHeader,
     ) -> Result<Self, Failure> {
         let listener = metrics::bind(settings.metrics_listen).await?;
         installation.fleet.prepare().await?;
@@ -90,6 +88,7 @@ impl Running {
         }
         let database = Database::connect(installation.app.clone(), pool).await?;
         let database = database.scope_in_handlers(settings.isolation.scope());
+        let presence = presence::announce(settings, &database).await?;
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());
         // Whoever changes a tenant, here or in another process, makes this cache forget it.
@@ -106,6 +105,9 @@ impl Running {
         let state = AppState {
             database: database.clone(),
             tenants,
+            caches: installation.caches.clone(),
+            search: indexing::tells_what_is_missing(&installation.search, &database),
+            cache_header,
             site,
             prefix: settings.prefix.clone(),
         };
@@ -120,13 +122,24 @@ impl Running {
         let resolver =
             resolver.requires_migration(settings.min_migration.or(head).unwrap_or_default());
         let requests = RequestMetrics::new(metrics::TENANTS);
-        let page = metrics::page(requests.clone(), database.clone(), remembered);
+        let indexing = Indexing::begin(&state)?;
+        let page = metrics::page(
+            requests.clone(),
+            database.clone(),
+            remembered,
+            state.caches.clone(),
+            state.search.clone(),
+            indexing.figures(),
+        );
         let router = app::router(&state, resolver, requests);
         Ok(Self {
             database,
             router,
             metrics: listener.map(|listener| (listener, page)),
             changes,
+            settling: cache::settle(state.caches),
+            indexing,
+            presence,
         })
     }
 
@@ -138,15 +151,17 @@ impl Running {
     /// Serves until Ctrl-C, SIGTERM or the end of a private server, lets what is under way
     /// finish, and lets go of everything.
     pub(crate) async fn serve(
-        self,
+        mut self,
         listener: TcpListener,
         mut installation: Installation,
     ) -> Result<(), Failure> {
         let mut lost = false;
+        let mut displaced = None;
         let stop = async {
             tokio::select! {
                 () = stop_signal() => {}
                 () = installation.lost() => lost = true,
+                reason = self.presence.lost() => displaced = Some(reason),
             }
             tracing::info!(target: "saas.serve", "stopping: requests under way may finish");
         };
@@ -157,12 +172,20 @@ impl Running {
             metrics.abort();
         }
         drop(self.changes);
+        self.settling.abort();
+        self.indexing.end().await;
+        self.presence.leave().await;
         self.database.close().await;
+        // What could not be sent yet is lost with this process.
+        installation.caches.settle().await;
         if lost {
             let what = installation.description;
             return Err(format!("{what} has ended by itself: its postgres.log says why").into());
         }
         installation.close().await?;
+        if let Some(reason) = displaced {
+            return Err(reason.into());
+        }
         tracing::info!(target: "saas.serve", "stopped");
         Ok(served?)
     }

@@ -1,7 +1,9 @@
-//! The pages people see before any client code: the public front and each tenant's blog.
+//! The pages people see before any client code: the public front, and each tenant's blog and
+//! products.
 
 mod front;
 pub(crate) mod posts;
+pub(crate) mod products;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +23,8 @@ pub(crate) const PUBLIC: &[Route] = routes! { Public:
 pub(crate) const TENANT: &[Route] = routes! { Tenant:
     GET "/" => posts::newest,
     GET "/posts/{id}/" => posts::one,
+    GET "/products/" => products::list,
+    GET "/products/{id}/" => products::one,
     GET "/style.css" => style,
 };
 
@@ -33,7 +37,7 @@ async fn style() -> Response {
 }
 
 /// Renders a template as a page.
-fn page(template: &impl askama::Template) -> Result<Response, ApiError> {
+pub(crate) fn page(template: &impl askama::Template) -> Result<Response, ApiError> {
     match template.render() {
         Ok(html) => Ok(axum::response::Html(html).into_response()),
         Err(error) => {

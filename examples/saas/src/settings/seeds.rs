@@ -122,7 +122,15 @@ fn database_of_parts(reader: &mut Reader<'_>) -> Option<PgConnectOptions> {
 /// Redis at `REDIS_URL`, or at `REDIS_HOST` and `REDIS_PORT`.
 pub(super) fn redis(reader: &mut Reader<'_>) -> Option<ServiceUrl> {
     if reader.sources.first_of(&["REDIS_URL", "REDIS_HOST"])? == "REDIS_URL" {
-        return reader.service("REDIS_URL", &["redis", "rediss"], "redis://HOST:PORT/");
+        if reader.sources.get("REDIS_URL")?.starts_with("rediss://") {
+            reader.faults.push(
+                "REDIS_URL asks for TLS, which is not built in: write redis://HOST:PORT/, for a \
+                 server in a private network or at the end of a tunnel"
+                    .into(),
+            );
+            return None;
+        }
+        return reader.service("REDIS_URL", &["redis"], "redis://HOST:PORT/");
     }
     let host = reader.sources.get("REDIS_HOST")?;
     // Alone a port is no address: it is also the one that the containers' file publishes.

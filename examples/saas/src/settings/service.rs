@@ -22,6 +22,13 @@ impl ServiceUrl {
     }
 }
 
+impl ServiceUrl {
+    /// The whole address, for whoever connects to it; never for anybody to read.
+    pub(crate) fn expose(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 /// Whether there is a host, and behind it nothing or a port; `:80`, `host:` and `host:x` parse too.
 fn names_a_server(authority: &Authority) -> bool {
     let whole = authority.as_str();

@@ -182,7 +182,7 @@ fn the_other_servers_are_found_under_both_kinds_of_names() {
     let redis = |pairs: &[(&str, &str)]| read(pairs).unwrap().redis.map(|url| url.to_string());
     let shown = |text: &str| Some(text.to_owned());
     assert_eq!(
-        redis(&[("REDIS_URL", "rediss://:p%40ss@cache.example:6380/2")]),
+        redis(&[("REDIS_URL", "redis://:p%40ss@cache.example:6380/2")]),
         shown("cache.example:6380")
     );
     assert_eq!(redis(&[("REDIS_HOST", "redis")]), shown("redis:6379"));
@@ -207,6 +207,7 @@ fn the_other_servers_are_found_under_both_kinds_of_names() {
     }
     for (name, value) in [
         ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "rediss://cache.example"),
         ("REDIS_URL", "redis://:6379"),
         ("REDIS_URL", "redis://host:port"),
         ("REDIS_HOST", "redis://redis"),

@@ -62,6 +62,27 @@ async fn the_demo_shows_two_tenants_keeps_data_and_leaves_nothing_behind() {
     let (_, two) = server.get("tenant2.localhost", "/api/blogs/").await;
     assert!(one["items"].as_array().unwrap().len() >= 2, "{one}");
     assert_ne!(one["items"][0]["title"], two["items"][0]["title"]);
+    for tenant in ["tenant1.localhost", "tenant2.localhost"] {
+        let path = "/api/catalog/products/?ordering=name";
+        for source in ["miss", "hit"] {
+            let asked = server
+                .request(Method::GET, tenant, path)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(asked.headers()["x-cache"], source, "{tenant}");
+            let products: serde_json::Value = asked.json().await.unwrap();
+            assert!(
+                products["items"].as_array().unwrap().len() >= 8,
+                "{products}"
+            );
+        }
+    }
+    assert!(
+        server.banner.contains("cache     memory"),
+        "{}",
+        server.banner
+    );
     let body = json!({ "title": "Kept" });
     let (_, kept) = server
         .send(Method::POST, "tenant1.localhost", "/api/blogs/", &body)

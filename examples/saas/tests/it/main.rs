@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "an unexpected error fails the test")]
 
 mod program;
+mod redis;
 
 mod aborts;
 mod blog;
+mod catalog;
 mod commands;
 mod containers;
 mod demo;

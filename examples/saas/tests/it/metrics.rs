@@ -54,6 +54,12 @@ async fn requests_connections_and_lookups_are_counted_and_told_to_whoever_reache
         ) >= 3.0
     );
     assert!(figure(&text, "tenancy_pool_max_connections") > 0.0);
+    for _ in 0..3 {
+        assert_eq!(site.server.get(ONE, "/api/catalog/products/").await.0, 200);
+    }
+    let text = told(&site.server.banner).await;
+    assert!(figure(&text, r#"tenancy_cache_reads_total{answer="hit"}"#) >= 2.0);
+    assert!(figure(&text, r#"tenancy_cache_reads_total{answer="miss"}"#) >= 1.0);
 
     // Visitors of the application do not see them.
     for host in [ONE, "localhost"] {
@@ -96,7 +102,14 @@ async fn every_route_works_with_one_connection() {
     })
     .await;
     let id = site.post(ONE, "Hello").await;
-    let asked = ["/", "/api/blogs/", "/health/ready"].map(str::to_owned);
+    let asked = [
+        "/",
+        "/api/blogs/",
+        "/api/catalog/products/",
+        "/products/",
+        "/health/ready",
+    ]
+    .map(str::to_owned);
     let asked = asked.into_iter().chain([format!("/api/blogs/{id}/")]);
     let requests = asked.cycle().take(40).map(|path| {
         let request = site.server.request(reqwest::Method::GET, ONE, &path);

@@ -168,7 +168,7 @@ async fn settings_for_later_versions_are_taken_and_said_to_be_unused() {
         .env("LOG_DIR", folder.path());
     let server = Server::start(&mut command).await;
     for said in [
-        "Redis at cache.example:6380 is set, and no part",
+        "cache in memory over Redis at cache.example:6380",
         "Elasticsearch at search.example:9200 is set",
         "SECRET_KEY is set",
     ] {

@@ -6,7 +6,7 @@ use tenancy_core::{Status, Tenant};
 use super::super::life::failed;
 use super::super::new_tenant::TenantPlan;
 use super::super::transaction::{self, Locks};
-use super::super::{Fleet, dependents, find, role};
+use super::super::{Fleet, dependents, find, residue, role};
 use super::CloneEvent;
 use crate::error::{Error, ErrorKind};
 use crate::store::{TenantChange, notify};
@@ -113,14 +113,14 @@ pub(super) async fn remove(
             .bind(id.as_uuid())
             .fetch_all(&mut *connection)
             .await?;
+    let rows = residue::delete_rows(connection, tenant).await?;
     transaction::send(
         connection,
         format!(
             "{}; DROP SCHEMA IF EXISTS {} CASCADE; \
              DELETE FROM tenancy.migration_runs r USING tenancy.migrations m \
              WHERE m.run_id = r.id AND r.kind = 'clone' AND m.tenant_id = '{id}'; \
-             DELETE FROM tenancy.migrations WHERE scope = 'tenant' AND tenant_id = '{id}'; \
-             DELETE FROM tenancy.tenants WHERE id = '{id}'",
+             {rows}; DELETE FROM tenancy.tenants WHERE id = '{id}'",
             transaction::begin(&Locks::none()),
             schema.quoted()
         ),

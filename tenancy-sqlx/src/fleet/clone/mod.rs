@@ -289,7 +289,10 @@ impl Cloning<'_> {
         let locks = Locks::of_names(&plan.slug, &plan.schema, &plan.domains);
         transaction::send(connection, transaction::begin(&locks)).await?;
         refuse_taken(connection, plan.wanted()).await?;
-        let tenant = provision::insert(connection, self.id, plan, Status::Provisioning).await?;
+        let tenant = self
+            .fleet
+            .insert(connection, self.id, plan, Status::Provisioning)
+            .await?;
         let mut sql = format!("CREATE SCHEMA {}", plan.schema.quoted());
         if let Some(login) = &self.fleet.app_login {
             sql.push_str("; ");

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fleet::journal::{self, BEGUN, DONE, JournalEntry, Kind, Operation};
 use crate::fleet::life::{failed, release};
 use crate::fleet::names::refuse_taken_but;
-use crate::fleet::provision::{change, insert};
+use crate::fleet::provision::change;
 use crate::fleet::role::Roles;
 use crate::fleet::transaction::{self, Locks};
 use crate::fleet::{Fleet, TenantPlan, dependents, find, find_by, grants};
@@ -153,7 +153,7 @@ impl Fleet {
             // Nobody takes this for something half made that may be removed.
             Status::Suspended
         };
-        let tenant = insert(connection, id, plan, status).await?;
+        let tenant = self.insert(connection, id, plan, status).await?;
         self.take_over(connection, adoption, plan, &found).await?;
         if let Some(roles) = roles {
             let role = TenantRole::of(id).to_string();

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fleet::journal::{BEGUN, Kind, Operation};
 use crate::fleet::life::{failed, release};
 use crate::fleet::names::refuse_taken;
-use crate::fleet::provision::{change, insert};
+use crate::fleet::provision::change;
 use crate::fleet::role::Roles;
 use crate::fleet::transaction::{self, Locks};
 use crate::fleet::{Fleet, NewTenant, TenantPlan, grants};
@@ -234,7 +234,10 @@ impl Import<'_> {
         let locks = Locks::of_names(&plan.slug, &plan.schema, &plan.domains);
         transaction::send(connection, transaction::begin(&locks)).await?;
         refuse_taken(connection, plan.wanted()).await?;
-        let tenant = insert(connection, id, plan, Status::Provisioning).await?;
+        let made = self
+            .fleet
+            .insert(connection, id, plan, Status::Provisioning);
+        let tenant = made.await?;
         let mut sql = format!("CREATE SCHEMA {}", plan.schema.quoted());
         if let Some(login) = &self.fleet.app_login {
             sql.push_str("; ");

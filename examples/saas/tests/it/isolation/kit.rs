@@ -7,19 +7,31 @@ use std::path::Path;
 
 use saas::app::{self, Tenancy};
 use saas::routes::{self, Route, Side};
-use saas::state::{AppState, Site};
+use saas::state::{AppState, CacheHeader, Site};
 use tenancy_axum::{Health, RequestMetrics};
 use tenancy_core::testing::{Ask, IsolationKit};
-use tenancy_core::{CachedStore, Domain, Prefix, TrustedProxies};
+use tenancy_core::{CachedStore, Caches, Domain, Prefix, TrustedProxies};
+use tenancy_search::{MemoryEngine, Search};
 use tenancy_sqlx::testing::{TestTenant, TestTenants};
-use tenancy_sqlx::{PgTenantStore, tenant_sql};
+use tenancy_sqlx::{PgOutbox, PgTenantStore, tenant_sql};
 use uuid::Uuid;
+
+use super::shelf::Shelf;
 
 /// The posts that every tenant has, under the same ids.
 const POST: Uuid = Uuid::from_u128(1);
 const DRAFT: Uuid = Uuid::from_u128(2);
 const CHANGED: Uuid = Uuid::from_u128(3);
 const DELETED: [Uuid; 2] = [Uuid::from_u128(4), Uuid::from_u128(5)];
+
+/// The products and categories that every tenant has, under the same ids.
+const PRODUCT: Uuid = Uuid::from_u128(11);
+const SOLD: Uuid = Uuid::from_u128(12);
+const COUNTED: Uuid = Uuid::from_u128(15);
+const GONE: [Uuid; 2] = [Uuid::from_u128(13), Uuid::from_u128(14)];
+const CATEGORY: Uuid = Uuid::from_u128(21);
+const RENAMED: Uuid = Uuid::from_u128(22);
+const EMPTY: [Uuid; 2] = [Uuid::from_u128(23), Uuid::from_u128(24)];
 
 /// What is asked of a route.
 fn asks(route: &Route) -> Vec<Ask> {
@@ -54,8 +66,26 @@ fn asks(route: &Route) -> Vec<Ask> {
         (Side::Tenant, "PUT" | "PATCH", "/api/blogs/{id}" | "/api/blogs/{id}/") => {
             vec![on(CHANGED).json(post), on(Uuid::max()).json(post).refused()]
         }
+        (Side::Tenant, "GET", path) if path.contains("/search") && path.starts_with("/api/") => {
+            search_asks(path)
+        }
         (Side::Tenant, "DELETE", "/api/blogs/{id}") => vec![on(DELETED[0])],
         (Side::Tenant, "DELETE", "/api/blogs/{id}/") => vec![on(DELETED[1])],
+        (Side::Tenant, _, path) if path.starts_with("/api/catalog/") => catalog_asks(route),
+        (Side::Tenant, "GET", "/products/") => vec![
+            plain(),
+            Ask::get(format!("/products/?category={CATEGORY}")),
+            Ask::get("/products/?ordering={canary}").refused(),
+        ],
+        (Side::Tenant, "GET", "/products/{id}/") => {
+            vec![on(PRODUCT), on(Uuid::max()).refused()]
+        }
+        (Side::Tenant, "GET", "/search.js") => vec![plain()],
+        (Side::Tenant, "GET", "/search/") => vec![
+            plain(),
+            Ask::get("/search/?q={canary}"),
+            Ask::get("/search/?q=canary"),
+        ],
         (side, method, path) => panic!(
             "{method} {path} ({side:?}) has no entry in the isolation kit: say here what is asked \
              of it"
@@ -63,20 +93,98 @@ fn asks(route: &Route) -> Vec<Ask> {
     }
 }
 
+/// What is asked of a search: what the tenant has, and the same of somebody else.
+fn search_asks(path: &str) -> Vec<Ask> {
+    vec![
+        Ask::get(path),
+        // They say how long they took.
+        Ask::get(format!("{path}?q={{canary}}")).changing(),
+        // How every tenant's words begin.
+        Ask::get(format!("{path}?q=canar&limit=1")).changing(),
+        Ask::get(format!("{path}?q=canary&cursor={{canary}}")).refused(),
+    ]
+}
+
+/// What is asked of a route of the catalog; with and without the closing slash it is the same.
+fn catalog_asks(route: &Route) -> Vec<Ask> {
+    let path = route.path;
+    let twin = usize::from(path.ends_with('/'));
+    let on = |id: Uuid| Ask::new(route.method.clone(), path.replace("{id}", &id.to_string()));
+    let plain = || Ask::new(route.method.clone(), path);
+    let product = |sku: &str| {
+        format!(
+            r#"{{ "name": "{{canary}} again", "sku": "{sku}", "price_cents": 5, "description":
+            "by {{canary}}", "category": "{CATEGORY}" }}"#
+        )
+    };
+    let name = r#"{ "name": "{canary} again" }"#;
+    let both = |id: Uuid, body: &str| vec![on(id).json(body), on(Uuid::max()).json(body).refused()];
+    match (route.method.as_str(), path.trim_end_matches('/')) {
+        ("GET", "/api/catalog/products") => vec![
+            plain(),
+            // What the first one left in the cache.
+            plain(),
+            Ask::get(format!("{path}?limit=1&ordering=name&category={CATEGORY}")),
+            Ask::get(format!("{path}?ordering={{canary}}")).refused(),
+        ],
+        ("GET", "/api/catalog/categories") => {
+            vec![plain(), plain(), Ask::get(format!("{path}?limit=1"))]
+        }
+        ("GET", "/api/catalog/products/{id}") => {
+            vec![on(PRODUCT), on(PRODUCT), on(Uuid::max()).refused()]
+        }
+        ("GET", "/api/catalog/categories/{id}") => {
+            vec![on(CATEGORY), on(CATEGORY), on(Uuid::max()).refused()]
+        }
+        ("POST", "/api/catalog/products") => vec![
+            plain().json(&product(&format!("{{canary}}-new-{twin}"))),
+            plain().json(&product("{canary}")).refused(),
+            plain().json("{}").refused(),
+        ],
+        ("POST", "/api/catalog/categories") => {
+            let new = format!(r#"{{ "name": "{{canary}} new", "slug": "{{canary}}-{twin}" }}"#);
+            vec![plain().json(&new), plain().json("{}").refused()]
+        }
+        ("POST", "/api/catalog/products/{id}/stock") => {
+            let mut asks = both(COUNTED, r#"{ "change": -1 }"#);
+            asks.push(on(COUNTED).json(r#"{ "change": -9999999 }"#).refused());
+            asks
+        }
+        ("PUT", "/api/catalog/products/{id}") => both(SOLD, &product("{canary}-sold")),
+        ("PATCH", "/api/catalog/products/{id}") => both(SOLD, name),
+        ("PATCH", "/api/catalog/categories/{id}") => both(RENAMED, name),
+        ("DELETE", "/api/catalog/products/{id}") => vec![on(GONE[twin])],
+        ("DELETE", "/api/catalog/categories/{id}") => {
+            vec![on(EMPTY[twin]), on(CATEGORY).refused()]
+        }
+        (method, path) => panic!("{method} {path} has no entry in the isolation kit"),
+    }
+}
+
 /// The state of the application, with all that the kit looks into.
 ///
 /// Whoever adds a store to the application adds a probe of it to the kit.
-fn every_store(tenants: &TestTenants, state: &AppState, kit: IsolationKit) -> IsolationKit {
+fn every_store(
+    tenants: &TestTenants,
+    shelf: &Shelf,
+    state: &AppState,
+    kit: IsolationKit,
+) -> IsolationKit {
     let AppState {
         // The rows of tenants are looked into; nothing else in the database is a tenant's yet.
         database: _,
         // Names and hosts, which every host is told of itself only.
         tenants: _,
+        // The shelf is its back end.
+        caches: _,
+        // What it finds is read from the rows, and asked of by the routes.
+        search: _,
+        cache_header: _,
         // These say where the installation is, to everybody.
         site: _,
         prefix: _,
     } = state;
-    kit.probe(tenants.rows())
+    kit.probe(tenants.rows()).probe(shelf.clone())
 }
 
 async fn fill(tenant: &TestTenant) {
@@ -94,13 +202,48 @@ async fn fill(tenant: &TestTenant) {
             .await
             .unwrap();
     }
+    for id in [CATEGORY, RENAMED].into_iter().chain(EMPTY) {
+        tenant
+            .db()
+            .execute(tenant_sql!(
+                "INSERT INTO categories (id, name, slug) VALUES ($1, $2, $3)"
+            ))
+            .bind(id)
+            .bind(tenant.canary().as_str())
+            .bind(id.simple().to_string())
+            .await
+            .unwrap();
+    }
+    for id in [PRODUCT, SOLD, COUNTED].into_iter().chain(GONE) {
+        let canary = tenant.canary();
+        let sku = match id {
+            PRODUCT => canary.as_str().to_owned(),
+            _ => format!("{} {id}", canary.as_str()),
+        };
+        tenant
+            .db()
+            .execute(tenant_sql!(
+                "INSERT INTO products
+                     (id, name, sku, description, price_cents, currency, stock, category_id)
+                 VALUES ($1, $2, $3, $2, 5, 'EUR', 1000000, $4)"
+            ))
+            .bind(id)
+            .bind(canary.as_str())
+            .bind(sku)
+            .bind(CATEGORY)
+            .await
+            .unwrap();
+    }
 }
 
-async fn state(tenants: &TestTenants) -> AppState {
+async fn state(tenants: &TestTenants, shelf: &Shelf) -> AppState {
     let database = tenants.database().await;
     AppState {
         tenants: PgTenantStore::new(&database),
         database,
+        caches: Caches::new(shelf.clone()),
+        search: Search::new(MemoryEngine::new(), app::SEARCHED),
+        cache_header: CacheHeader::Shown,
         site: Site {
             base_domain: Domain::parse("example").unwrap(),
             showcase: Vec::new(),
@@ -121,7 +264,16 @@ async fn nothing_of_a_tenant_reaches_anybody_else(tenants: TestTenants) {
     }
     let suspended = tenants.suspend(&third).await;
 
-    let state = state(&tenants).await;
+    let shelf = Shelf::default();
+    let state = state(&tenants, &shelf).await;
+    let indexer = app::indexer(&state).unwrap();
+    for tenant in [&one, &other] {
+        for kind in app::SEARCHED {
+            let rebuild = indexer.rebuild(kind);
+            let feed = PgOutbox::new(&state.database);
+            rebuild.run(&feed, tenant.context()).await.unwrap();
+        }
+    }
     let base_domain = state.site.base_domain.clone();
     let cache = CachedStore::new(state.tenants.clone());
     let tenancy = Tenancy::ByHost { base_domain };
@@ -136,11 +288,15 @@ async fn nothing_of_a_tenant_reaches_anybody_else(tenants: TestTenants) {
     .stranger("example")
     .asks(routes::all().flat_map(asks))
     .asks(Health::PATHS.map(Ask::get));
-    let isolated = every_store(&tenants, &state, kit).check().await.unwrap();
+    let isolated = every_store(&tenants, &shelf, &state, kit)
+        .check()
+        .await
+        .unwrap();
     assert!(
         isolated.answers() > 1_000 && isolated.dropped() > 100,
         "{isolated}"
     );
+    assert!(shelf.entries() > 10, "the cache was not used");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The same handlers behind the same server, with tenancy and without.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -14,14 +15,15 @@ use tenancy_sqlx::{Database, PgTenantStore, TenantDb};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::client::Client;
-use crate::door::Rows;
-use crate::plan::{Failure, rate};
-use crate::posts::{self, Post, Posts};
+use super::client::Client;
+use super::door::Rows;
+use super::mix::Mix;
+use super::posts::{self, Post};
+use crate::plan::{Failure, Rate, rate};
 
 /// A server on a loopback port of its own, until it is dropped.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     address: SocketAddr,
     /// How the rows of a host start: all of `plain`, or each its own.
     schema: Option<&'static str>,
@@ -43,15 +45,15 @@ impl Server {
     /// # Errors
     ///
     /// When no port is free.
-    pub async fn with_tenants(posts: &Posts) -> Result<Self, Failure> {
-        let store = CachedStore::new(PgTenantStore::new(&posts.database));
+    pub(super) async fn with_tenants(database: &Database) -> Result<Self, Failure> {
+        let store = CachedStore::new(PgTenantStore::new(database));
         let resolver = Resolver::new(store).strategy(ExactDomain);
         let router = Router::new()
             .route("/posts/{id}", get(tenants_one))
             .route("/posts/from/{id}", get(tenants_list))
             .route("/nothing/{id}", get(tenants_nothing))
             .layer(TenantLayer::new(resolver))
-            .with_state(Tenants(posts.database.clone()));
+            .with_state(Tenants(database.clone()));
         Self::start(router, None).await
     }
 
@@ -60,12 +62,12 @@ impl Server {
     /// # Errors
     ///
     /// As [`Server::with_tenants`].
-    pub async fn plain(posts: &Posts) -> Result<Self, Failure> {
+    pub(super) async fn plain(pool: PgPool) -> Result<Self, Failure> {
         let router = Router::new()
             .route("/posts/{id}", get(plain_one))
             .route("/posts/from/{id}", get(plain_list))
             .route("/nothing/{id}", get(plain_nothing))
-            .with_state(posts.plain.clone());
+            .with_state(pool);
         Self::start(router, Some("plain")).await
     }
 
@@ -86,67 +88,49 @@ impl Server {
         })
     }
 
-    /// Asks for rows, with all hosts in rotation, and gives the requests per second.
+    /// Asks for `what` with the hosts of `mix`.
     ///
     /// # Errors
     ///
     /// When a request fails or is answered with what was not asked for.
-    pub async fn rows(&self, rows: Rows, slice: Duration) -> Result<f64, Failure> {
-        let path = match rows {
-            Rows::One => "/posts",
-            Rows::List => "/posts/from",
+    pub(super) async fn ask(
+        &self,
+        what: Rows,
+        mix: &Mix,
+        slice: Duration,
+    ) -> Result<Rate, Failure> {
+        let (path, open) = match what {
+            Rows::One => ("/posts", "{"),
+            Rows::List => ("/posts/from", "[{"),
+            Rows::None => ("/nothing", "{"),
         };
-        let schema = self.schema;
-        self.ask(path, slice, move |n, expected| {
-            use std::fmt::Write as _;
-            let tenant = posts::tenant_of(n);
-            let id = posts::row_of(n);
-            let open = if rows == Rows::List { "[" } else { "" };
-            let _ = write!(expected, "{open}{{\"id\":{id},\"title\":\"");
-            let _ = match schema {
-                Some(schema) => write!(expected, "{schema} "),
-                None => write!(expected, "t{tenant:04} "),
-            };
-        })
-        .await
-    }
-
-    /// Asks for an answer without rows: what is left is the host and who it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Server::rows`].
-    pub async fn nothing(&self, slice: Duration) -> Result<f64, Failure> {
-        self.ask("/nothing", slice, |_, expected| {
-            expected.push_str("{\"id\":");
-        })
-        .await
-    }
-
-    async fn ask<E>(&self, path: &'static str, slice: Duration, expect: E) -> Result<f64, Failure>
-    where
-        E: Fn(u64, &mut String) + Copy + Send + 'static,
-    {
-        let address = self.address;
-        rate(slice, move |turns| async move {
-            let mut client = Client::connect(address).await?;
-            let mut expected = String::new();
-            for n in turns {
-                expected.clear();
-                expect(n, &mut expected);
-                let host = posts::tenant_of(n);
-                let id = posts::row_of(n);
-                client.ask(
-                    format_args!("t{host:04}.localhost"),
-                    format_args!("{path}/{id}"),
-                );
-                let body = client.answer().await?;
-                if !body.starts_with(expected.as_bytes()) {
-                    let got = String::from_utf8_lossy(body);
-                    return Err(format!("wanted {expected:?} and got {got:?}").into());
+        let (address, schema) = (self.address, self.schema);
+        rate(slice, |mut turns| {
+            let mix = mix.clone();
+            async move {
+                let mut client = Client::connect(address).await?;
+                let mut expected = String::new();
+                for n in turns.by_ref() {
+                    let (tenant, id) = (mix.tenant(n), posts::row_of(n));
+                    expected.clear();
+                    let _ = write!(expected, "{open}\"id\":{id},\"title\":\"");
+                    let _ = match (what, schema) {
+                        (Rows::None, _) => Ok(()),
+                        (_, Some(schema)) => write!(expected, "{schema} "),
+                        (_, None) => write!(expected, "t{tenant:04} "),
+                    };
+                    client.ask(
+                        format_args!("t{tenant:04}.localhost"),
+                        format_args!("{path}/{id}"),
+                    );
+                    let body = client.answer().await?;
+                    if !body.starts_with(expected.as_bytes()) {
+                        let got = String::from_utf8_lossy(body);
+                        return Err(format!("wanted {expected:?} and got {got:?}").into());
+                    }
                 }
+                Ok(turns)
             }
-            Ok(())
         })
         .await
     }

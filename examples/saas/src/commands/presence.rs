@@ -1,0 +1,45 @@
+//! Says to other processes that this one serves, and what it keeps in its own memory.
+
+use tenancy_sqlx::{Announcement, Database, Error, ErrorKind, Presence};
+
+use crate::cli::Failure;
+use crate::settings::Settings;
+
+/// Announces this process, or says which setting lets it serve beside the others.
+pub(crate) async fn announce(
+    settings: &Settings,
+    database: &Database,
+) -> Result<Presence, Failure> {
+    let own = [
+        ("cache", "REDIS_URL", settings.redis.is_none()),
+        (
+            "search index",
+            "ELASTICSEARCH_URL",
+            settings.elasticsearch.is_none(),
+        ),
+    ];
+    let own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
+    let name = format!("process {} at {}", std::process::id(), settings.listen);
+    let announcement = own
+        .iter()
+        .fold(Announcement::new(name), |said, (what, ..)| {
+            said.keeps(*what)
+        });
+    for (what, setting, _) in &own {
+        if settings.database.is_some() {
+            tracing::info!(
+                target: "saas.serve",
+                "this process keeps its {what} to itself and serves alone: set {setting} to share it"
+            );
+        }
+    }
+    let presence = announcement.serve(database).await;
+    presence.map_err(|error| explained(error, &own.iter().map(|own| own.1).collect::<Vec<_>>()))
+}
+
+fn explained(error: Error, missing: &[&str]) -> Failure {
+    if error.kind() != ErrorKind::Conflict || missing.is_empty() {
+        return error.into();
+    }
+    format!("{error}: set {} in all of them", missing.join(" and ")).into()
+}
