@@ -32,6 +32,8 @@ mod scope;
 
 mod resource;
 
+pub mod job;
+
 pub mod cache;
 
 pub mod outbox;

@@ -56,6 +56,8 @@ enum Source {
 struct Shared {
     #[cfg(feature = "axum")]
     scope_in_handlers: std::sync::OnceLock<crate::Scope>,
+    #[cfg(feature = "jobs")]
+    bell: crate::jobs::Bell,
     pooler: Pooler,
     reset: Arc<Reset>,
     texts: TextCache,
@@ -278,6 +280,12 @@ impl Database {
         }
     }
 
+    /// What is rung when jobs were enqueued in this process.
+    #[cfg(feature = "jobs")]
+    pub(crate) fn bell(&self) -> &crate::jobs::Bell {
+        &self.shared.bell
+    }
+
     pub(crate) fn pooler(&self) -> Pooler {
         self.shared.pooler
     }
@@ -378,6 +386,8 @@ impl Shared {
         Self {
             #[cfg(feature = "axum")]
             scope_in_handlers: std::sync::OnceLock::new(),
+            #[cfg(feature = "jobs")]
+            bell: crate::jobs::Bell::default(),
             pooler: settings.pooler,
             reset: Arc::new(Reset::new(settings.pooler, program)),
             texts: TextCache::new(settings.text_cache_capacity, prepared),

@@ -46,6 +46,9 @@ mod outbox;
 
 mod presence;
 
+#[cfg(feature = "jobs")]
+pub mod jobs;
+
 #[cfg(feature = "axum")]
 mod extract;
 

@@ -42,6 +42,8 @@ mod cache;
 mod feed;
 mod memory_feed;
 
+mod job;
+
 mod canary;
 
 mod isolation;
@@ -58,6 +60,7 @@ pub use feed::{FeedFixture, feed_contract};
 pub use isolation::{
     Ask, Isolated, IsolationKit, Leak, Leaks, Party, Place, Probe, ProbeError, RequestBody,
 };
+pub use job::{JobFixture, job_contract};
 pub use memory_feed::MemoryFeed;
 pub use store::{StoreFixture, store_contract};
 

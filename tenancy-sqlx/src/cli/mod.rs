@@ -34,6 +34,7 @@ mod output;
 mod clone;
 mod domain;
 mod drift;
+mod jobs;
 mod lifecycle;
 mod migrate;
 mod moves;
@@ -71,6 +72,9 @@ pub enum FleetCommand {
     Domain(domain::DomainCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(Box<migrate::Migrate>),
+    /// List, retry, cancel and remove background jobs.
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
     #[command(after_help = dev_schema::EXAMPLES)]
     DevSchema(dev_schema::DevSchema),
@@ -179,6 +183,7 @@ impl FleetCommand {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
+            Self::Jobs(command) => command.run(fleet, output).await,
             Self::DevSchema(command) => command.run(fleet, output).await,
             Self::Doctor(command) => command.run(fleet, output).await,
             Self::Run(command) => command.run(fleet, output).await,

@@ -7,11 +7,15 @@ pub(crate) const ROWS: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// The tables that take rows of tenants' transactions, with the columns that those may write: the
 /// order and the times are the server's.
-pub(super) const APPENDED: [(&str, &str); 2] = [
+pub(super) const APPENDED: [(&str, &str); 3] = [
     ("tenancy.outbox", "id, tenant_id, topic, key, payload"),
     (
         "tenancy.audit",
         "id, tenant_id, actor, action, target, detail",
+    ),
+    (
+        "tenancy.jobs",
+        "id, tenant_id, kind, payload, priority, unique_key, max_attempts, timeout_ms, run_at",
     ),
 ];
 
@@ -21,6 +25,13 @@ const FEED: [(&str, &str); 2] = [
     ("SELECT, DELETE", "tenancy.outbox"),
     ("SELECT, INSERT, UPDATE", "tenancy.outbox_leases"),
 ];
+
+/// What the application's login needs besides to claim and settle jobs: whose a job is and what it
+/// says stay as they were.
+const WORK: &str = "GRANT SELECT, DELETE, UPDATE (run_at, status, attempt, fence, lease_until, \
+     cancelled, progress, error, finished_at) ON tenancy.jobs TO {login}; \
+     GRANT SELECT, UPDATE (last_tenant) ON tenancy.job_turn TO {login}; \
+     GRANT SELECT, INSERT, UPDATE ON tenancy.job_ticks TO {login}";
 
 /// A role's name as an SQL identifier.
 pub(crate) fn role(name: &str) -> String {
@@ -65,6 +76,7 @@ pub(super) fn shared(login: &str) -> String {
     let append = append(&login);
     let feed = FEED.map(|(rights, table)| format!("GRANT {rights} ON {table} TO {login}"));
     let feed = feed.join("; ");
+    let work = WORK.replace("{login}", &login);
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
@@ -72,7 +84,7 @@ pub(super) fn shared(login: &str) -> String {
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
          GRANT {ROWS} ON tenancy.processes TO {login}; \
          GRANT USAGE ON SEQUENCE tenancy.outbox_fence TO {login}; \
-         {append}; {feed}; \
+         {append}; {feed}; {work}; \
          GRANT {ROWS} ON ALL TABLES IN SCHEMA shared TO {login}; \
          {}; {}",
         defaults("shared", &login, ROWS),

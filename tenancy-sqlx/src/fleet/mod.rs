@@ -80,6 +80,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
         Migration::new(3, "roles", include_str!("../../migrations/3_roles.sql")),
         Migration::new(4, "life", include_str!("../../migrations/4_life.sql")),
         Migration::new(5, "outbox", include_str!("../../migrations/5_outbox.sql")),
+        Migration::new(6, "jobs", include_str!("../../migrations/6_jobs.sql")),
         Migration::new(
             7,
             "processes",
@@ -352,6 +353,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 5, 7]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 5, 6, 7]);
     }
 }

@@ -147,7 +147,7 @@ impl Fleet {
     /// Whether the login has the rights already: granting again would lock catalog rows for
     /// nothing at every start.
     async fn is_granted(&self, connection: &mut PgConnection, login: &str) -> Result<bool, Error> {
-        let [outbox, audit] = grants::APPENDED.map(|(table, _)| table);
+        let [outbox, audit, jobs] = grants::APPENDED.map(|(table, _)| table);
         Ok(sqlx::query_scalar(
             "SELECT pg_catalog.has_schema_privilege($1, 'tenancy', 'USAGE')
                 AND pg_catalog.has_schema_privilege($1, 'shared', 'USAGE')
@@ -159,6 +159,12 @@ impl Fleet {
                 AND pg_catalog.has_column_privilege($1, 'tenancy.migrations', 'version', 'SELECT')
                 AND pg_catalog.has_column_privilege($1, $2, 'tenant_id', 'INSERT')
                 AND pg_catalog.has_column_privilege($1, $3, 'tenant_id', 'INSERT')
+                AND pg_catalog.has_column_privilege($1, $4, 'tenant_id', 'INSERT')
+                AND pg_catalog.has_column_privilege($1, $4, 'lease_until', 'UPDATE')
+                AND pg_catalog.has_table_privilege($1, $4, 'DELETE')
+                AND pg_catalog.has_column_privilege(
+                    $1, 'tenancy.job_turn', 'last_tenant', 'UPDATE')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.job_ticks', 'INSERT')
                 AND pg_catalog.has_table_privilege($1, $2, 'SELECT')
                 AND pg_catalog.has_table_privilege($1, $2, 'DELETE')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.outbox_leases', 'SELECT')
@@ -169,6 +175,7 @@ impl Fleet {
         .bind(login)
         .bind(outbox)
         .bind(audit)
+        .bind(jobs)
         .fetch_one(connection)
         .await?)
     }

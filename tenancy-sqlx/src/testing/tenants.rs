@@ -171,7 +171,8 @@ impl TestTenants {
 }
 
 /// Where the framework has rows of tenants, what refers to others first.
-const OF_TENANTS: [(&str, &str); 5] = [
+const OF_TENANTS: [(&str, &str); 6] = [
+    ("jobs", "tenant_id"),
     ("outbox", "tenant_id"),
     ("outbox_leases", "tenant_id"),
     ("audit", "tenant_id"),

@@ -47,6 +47,10 @@ impl Level<'_> {
                 let committed = self.deref_mut().commit().await;
                 // Whether it failed or its answer was lost is for whoever looks to see.
                 self.tell_appended();
+                #[cfg(feature = "jobs")]
+                if committed.is_ok() {
+                    self.ring();
+                }
                 committed
             }
             level => {

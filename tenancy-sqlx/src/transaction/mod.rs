@@ -11,6 +11,8 @@ mod tenant;
 
 mod append;
 mod copy;
+#[cfg(feature = "jobs")]
+mod job;
 
 mod foreign;
 mod scoped;
@@ -25,6 +27,8 @@ pub use scoped::{Scope, ScopedTx};
 pub use shared::SharedTx;
 pub use tenant::TenantTx;
 
+#[cfg(feature = "jobs")]
+pub(crate) use job::{Ending, lost, milliseconds};
 #[cfg(feature = "axum")]
 pub(crate) use lease::Home;
 pub(crate) use level::Level;

@@ -55,6 +55,9 @@ pub(crate) struct Open {
     soiled: bool,
     /// What was done that a commit would keep.
     kept: Kept,
+    /// How many jobs are part of it.
+    #[cfg(feature = "jobs")]
+    enqueued: u32,
 }
 
 /// What a commit would keep.
@@ -92,6 +95,8 @@ impl Open {
             repeatable: false,
             soiled: false,
             kept: Kept::Nothing,
+            #[cfg(feature = "jobs")]
+            enqueued: 0,
         }
     }
 
@@ -137,6 +142,21 @@ impl Open {
     pub(super) fn tell_appended(&self) {
         if self.kept == Kept::Messages && !sabotaged!("outbox.commit-untold") {
             self.database.tell_appended();
+        }
+    }
+
+    /// Notes that a commit makes work for whoever does jobs.
+    #[cfg(feature = "jobs")]
+    pub(super) fn enqueues(&mut self) {
+        self.writes();
+        self.enqueued = self.enqueued.saturating_add(1);
+    }
+
+    /// Wakes those who do jobs in this process, now that they can see them.
+    #[cfg(feature = "jobs")]
+    pub(super) fn ring(&self) {
+        if self.enqueued > 0 {
+            self.database.bell().ring();
         }
     }
 

@@ -24,6 +24,10 @@ async fn with_json_standard_output_is_one_document_and_nothing_else() {
         &["run", "domain", "list", "--all"],
         &["tenant", "suspend", "acme"],
         &["tenant", "resume", "acme"],
+        &["jobs", "list"],
+        &["jobs", "retry", "--all"],
+        &["jobs", "cancel", "--tenant", "acme"],
+        &["jobs", "purge", "--older-than", "1d"],
         &["doctor"],
     ] {
         let ended = saas.run(&[words, &["--json"]].concat());

@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand as _};
 use tenancy_sqlx::cli::{FleetCommand, Output};
 
-const GUIDES: [(&str, &str); 8] = [
+const GUIDES: [(&str, &str); 9] = [
     (
         "commands",
         include_str!("../../../docs/book/reference/commands.md"),
@@ -17,6 +17,7 @@ const GUIDES: [(&str, &str); 8] = [
         "from-django-tenants",
         include_str!("../../../docs/book/guide/from-django-tenants.md"),
     ),
+    ("jobs", include_str!("../../../docs/book/guide/jobs.md")),
     (
         "lifecycle",
         include_str!("../../../docs/book/guide/lifecycle.md"),

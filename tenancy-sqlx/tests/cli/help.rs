@@ -117,6 +117,7 @@ fn a_choice_that_must_be_made_is_shown_with_all_that_can_be_chosen() {
         (&["tenant", "maintenance", "acme"][..], "<--on|--off>"),
         (&["migrate", "new", "tags"], "<--shared|--tenant>"),
         (&["run", "migrate"], "<--tenant <SLUG>|--all>"),
+        (&["jobs", "retry"], "--all"),
     ] {
         let ended = run(words);
         assert_eq!(ended.code, Some(2), "{words:?}: {ended:?}");
@@ -125,6 +126,10 @@ fn a_choice_that_must_be_made_is_shown_with_all_that_can_be_chosen() {
     for words in [
         &["migrate", "run", "--status", "gone"][..],
         &["migrate", "run", "--jobs", "0"],
+        &["jobs", "list", "--status", "gone"],
+        &["jobs", "purge", "--status", "queued"],
+        &["jobs", "cancel", "--all", "--tenant", "acme"],
+        &["jobs", "retry", "not-an-id"],
         &["migrate", "run", "--wave", "101%"],
         &["migrate", "undo", "--run", "nonsense"],
         &["tenant", "maintenance", "acme", "--on", "--off"],

@@ -9,5 +9,6 @@ mod answers;
 mod book;
 mod django;
 mod help;
+mod jobs;
 mod killed;
 mod support;

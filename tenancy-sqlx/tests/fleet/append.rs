@@ -65,7 +65,8 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
     let mut superuser = database.superuser().await;
     run(
         &mut superuser,
-        "DROP TABLE tenancy.outbox, tenancy.outbox_leases, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
+        "DROP TABLE tenancy.jobs, tenancy.job_turn, tenancy.job_ticks, tenancy.processes; \
+         DROP TABLE tenancy.outbox, tenancy.outbox_leases, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
          DROP SEQUENCE tenancy.outbox_fence; \
          ALTER TABLE tenancy.reserved_names DROP COLUMN tenant_id; \
          ALTER TABLE tenancy.tenants DROP COLUMN purge_after, \
@@ -75,7 +76,7 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
          REVOKE INSERT, UPDATE, DELETE ON shared.plans FROM tenancy_app",
     )
     .await;
-    assert_eq!(fleet.prepare().await.unwrap().applied(), 4);
+    assert_eq!(fleet.prepare().await.unwrap().applied(), 6);
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, OUTBOX).await;
     run(&mut app, AUDIT).await;
