@@ -6,10 +6,15 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
+mod client;
+mod comparison;
 mod plan;
 
 pub mod hotpath;
 
+pub mod catalog;
+
 pub mod fleet;
 
+pub use comparison::{Comparison, report};
 pub use plan::{Failure, Plan, Rate, TASKS};

@@ -2,8 +2,8 @@
 //! and one schema, with two to ten thousand tenants and beside a slow one.
 
 use serde_json::{Map, Value, json};
-use tenancy_benches::hotpath::{Comparison, Posts, Sides, parts, report};
-use tenancy_benches::{Failure, Plan};
+use tenancy_benches::hotpath::{Posts, Sides, parts};
+use tenancy_benches::{Comparison, Failure, Plan, report};
 
 /// The slow tenant comes after the hundred that are asked for.
 const LEAST: usize = 101;

@@ -3,7 +3,6 @@
 mod mix;
 mod posts;
 
-mod client;
 mod door;
 mod web;
 
@@ -11,10 +10,8 @@ mod neighbour;
 
 mod memory;
 
-mod comparison;
 mod rows;
 
-pub use self::comparison::{Comparison, report};
 pub use self::memory::Backends;
 pub use self::mix::Mix;
 pub use self::posts::{CONNECTIONS, Posts};

@@ -15,10 +15,10 @@ use tenancy_sqlx::{Database, PgTenantStore, TenantDb};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::client::Client;
 use super::door::Rows;
 use super::mix::Mix;
 use super::posts::{self, Post};
+use crate::client::Client;
 use crate::plan::{Failure, Rate, rate};
 
 /// A server on a loopback port of its own, until it is dropped.

@@ -12,7 +12,7 @@ use crate::plan::Failure;
 
 /// One connection that is kept.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     request: Vec<u8>,
     answer: Vec<u8>,
@@ -27,7 +27,7 @@ impl Client {
     /// # Errors
     ///
     /// When nobody listens.
-    pub(super) async fn connect(address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -38,7 +38,7 @@ impl Client {
     }
 
     /// Writes the next request, to be sent by [`Client::answer`].
-    pub(super) fn ask(&mut self, host: Arguments<'_>, path: Arguments<'_>) {
+    pub(crate) fn ask(&mut self, host: Arguments<'_>, path: Arguments<'_>) {
         self.request.clear();
         // A `Vec` takes whatever is written.
         let _ = write!(self.request, "GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
@@ -49,7 +49,7 @@ impl Client {
     /// # Errors
     ///
     /// When the connection ends, and for every other answer.
-    pub(super) async fn answer(&mut self) -> Result<&[u8], Failure> {
+    pub(crate) async fn answer(&mut self) -> Result<&[u8], Failure> {
         self.stream.write_all(&self.request).await?;
         self.answer.clear();
         loop {
