@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tenancy_core::cache::Namespace;
 use tenancy_core::{
@@ -251,50 +252,51 @@ async fn rows_list(db: TenantDb, Path(id): Path<Uuid>) -> Answer<Vec<Product>> {
     list.map(Json).map_err(failed)
 }
 
-async fn near_one(
-    State(doors): State<Doors>,
-    db: TenantDb,
-    Path(id): Path<Uuid>,
-) -> Answer<Product> {
+async fn near_one(State(doors): State<Doors>, db: TenantDb, Path(id): Path<Uuid>) -> Answer<Text> {
     cached_one(&doors.near, db, id).await
 }
 
-async fn near_list(
-    State(doors): State<Doors>,
-    db: TenantDb,
-    Path(id): Path<Uuid>,
-) -> Answer<Vec<Product>> {
+async fn near_list(State(doors): State<Doors>, db: TenantDb, Path(id): Path<Uuid>) -> Answer<Text> {
     cached_list(&doors.near, db, id).await
 }
 
-async fn far_one(
-    State(doors): State<Doors>,
-    db: TenantDb,
-    Path(id): Path<Uuid>,
-) -> Answer<Product> {
+async fn far_one(State(doors): State<Doors>, db: TenantDb, Path(id): Path<Uuid>) -> Answer<Text> {
     cached_one(&doors.far, db, id).await
 }
 
-async fn far_list(
-    State(doors): State<Doors>,
-    db: TenantDb,
-    Path(id): Path<Uuid>,
-) -> Answer<Vec<Product>> {
+async fn far_list(State(doors): State<Doors>, db: TenantDb, Path(id): Path<Uuid>) -> Answer<Text> {
     cached_list(&doors.far, db, id).await
 }
 
-async fn cached_one(caches: &Caches, db: TenantDb, id: Uuid) -> Answer<Product> {
-    let load = || async { db.query_as(shop::one()).bind(id).fetch_one().await };
-    let cache = caches.of(db.context());
-    let product = cache.get_or_load(&ONE.key(id), load).await;
+/// JSON that is answered as it is remembered.
+type Text = Box<RawValue>;
+
+async fn cached_one(caches: &Caches, db: TenantDb, id: Uuid) -> Answer<Text> {
+    let load = || async {
+        let product: Product = db.query_as(shop::one()).bind(id).fetch_one().await?;
+        text(&product)
+    };
+    let product = caches
+        .of(db.context())
+        .get_or_load(&ONE.key(id), load)
+        .await;
     product.map(Json).map_err(failed)
 }
 
-async fn cached_list(caches: &Caches, db: TenantDb, id: Uuid) -> Answer<Vec<Product>> {
-    let load = || async { db.query_as(shop::list()).bind(id).fetch_all().await };
-    let cache = caches.of(db.context());
-    let list = cache.get_or_load(&LIST.key(id), load).await;
+async fn cached_list(caches: &Caches, db: TenantDb, id: Uuid) -> Answer<Text> {
+    let load = || async {
+        let list: Vec<Product> = db.query_as(shop::list()).bind(id).fetch_all().await?;
+        text(&list)
+    };
+    let list = caches
+        .of(db.context())
+        .get_or_load(&LIST.key(id), load)
+        .await;
     list.map(Json).map_err(failed)
+}
+
+fn text(value: &impl serde::Serialize) -> Result<Text, Failure> {
+    Ok(to_raw_value(value)?)
 }
 
 async fn bare_redis(

@@ -36,7 +36,7 @@ async fn list(
     answers: Answers,
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
-    Ok(answers.json(catalog.products(&asked).await?))
+    Ok(answers.json(catalog.products_json(&asked).await?))
 }
 
 async fn create(
@@ -57,7 +57,7 @@ async fn retrieve(
     answers: Answers,
     Path(id): Path<Uuid>,
 ) -> Result<Response, ApiError> {
-    Ok(answers.json(catalog.product(id).await?))
+    Ok(answers.json(catalog.product_json(id).await?))
 }
 
 async fn replace(

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 use tenancy_axum::ApiError;
 use tenancy_core::cache::Loaded;
 use tenancy_core::{Problem, ProblemCode, TenantCache};
@@ -38,21 +41,49 @@ impl FromRequestParts<AppState> for Catalog {
     }
 }
 
-/// What is read.
+/// What is read. What ends with `_json` gives the JSON that is remembered as it is: an answer made of
+/// it is neither read nor written anew.
 impl Catalog {
     /// One product.
     pub(crate) async fn product(&self, id: Uuid) -> Result<Loaded<Product>, ApiError> {
+        self.product_as(id, |product| product).await
+    }
+
+    pub(super) async fn product_json(&self, id: Uuid) -> Result<Loaded<Json>, ApiError> {
+        self.product_as(id, json).await
+    }
+
+    async fn product_as<S: Shape>(
+        &self,
+        id: Uuid,
+        shape: fn(Product) -> S,
+    ) -> Result<Loaded<S>, ApiError> {
         // What is not there is not remembered, so guessed ids take no room.
-        let load = || async { product::find(&self.db, id).await?.ok_or_else(no_product) };
+        let load = || async {
+            let found = product::find(&self.db, id).await?;
+            found.map(shape).ok_or_else(no_product)
+        };
         let key = touched::product(id);
         self.cache.load_tagged(&key, |_| Vec::new(), load).await
     }
 
     /// The products that a client asks for.
     pub(crate) async fn products(&self, asked: &Asked) -> Result<Loaded<Page<Product>>, ApiError> {
+        self.products_as(asked, |page| page).await
+    }
+
+    pub(super) async fn products_json(&self, asked: &Asked) -> Result<Loaded<Json>, ApiError> {
+        self.products_as(asked, json).await
+    }
+
+    async fn products_as<S: Shape>(
+        &self,
+        asked: &Asked,
+        shape: fn(Page<Product>) -> S,
+    ) -> Result<Loaded<S>, ApiError> {
         let selection = asked.parse()?;
-        let tags = |_: &Page<Product>| vec![touched::products_of(selection.category)];
-        let load = || async { Ok(product::list(&self.db, &selection).await?) };
+        let tags = |_: &S| vec![touched::products_of(selection.category)];
+        let load = || async { Ok(shape(product::list(&self.db, &selection).await?)) };
         let key = touched::products(&selection.key());
         self.cache.load_tagged(&key, tags, load).await
     }
@@ -83,6 +114,18 @@ impl Catalog {
         let load = || async { Ok(category::list(&self.db, cursor.as_ref(), limit).await?) };
         self.cache.load_tagged(&key, tags, load).await
     }
+}
+
+/// What the cache gives a value as.
+trait Shape: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Shape for T {}
+
+/// JSON that nobody reads.
+pub(super) type Json = Box<RawValue>;
+
+fn json<T: Serialize>(value: T) -> Json {
+    to_raw_value(&value).expect("the keys of rows are texts")
 }
 
 /// What is written.
