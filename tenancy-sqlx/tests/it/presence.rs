@@ -160,3 +160,37 @@ async fn a_process_that_was_taken_for_dead_learns_that_another_has_its_place() {
     }
     lonely.leave().await;
 }
+
+#[tokio::test]
+async fn a_process_that_is_taken_for_dead_between_two_looks_is_told_so() {
+    let test = TestDatabase::new().await;
+    let database = prepared(&test).await;
+    // Whoever enters finds it alive, and whoever looks a moment later finds it silent for too long.
+    sqlx::raw_sql(
+        "INSERT INTO tenancy.processes (id, name, keeps, serves)
+         VALUES (gen_random_uuid(), 'paused', '{cache}', true);
+         CREATE FUNCTION public.silence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             UPDATE tenancy.processes SET seen_at = now() - interval '1 hour'
+             WHERE name = 'paused';
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER silence AFTER INSERT ON tenancy.processes
+         FOR EACH ROW EXECUTE FUNCTION public.silence()",
+    )
+    .execute(&mut test.superuser().await)
+    .await
+    .unwrap();
+    let next = served(named("next").keeps("cache"), &database).await;
+    let paused = "UPDATE tenancy.processes SET seen_at = clock_timestamp() WHERE name = 'paused'";
+    let beaten = sqlx::raw_sql(paused)
+        .execute(&mut test.superuser().await)
+        .await
+        .unwrap();
+    assert_eq!(
+        beaten.rows_affected(),
+        0,
+        "it goes on beside whoever has its place"
+    );
+    next.leave().await;
+}
