@@ -145,10 +145,13 @@ async fn a_process_that_was_taken_for_dead_learns_that_another_has_its_place() {
         .unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
-        let back: Option<bool> = sqlx::query_scalar("SELECT serves FROM tenancy.processes")
-            .fetch_optional(&mut test.superuser().await)
-            .await
-            .unwrap();
+        // It says that it is there once more, now under another id.
+        let back: Option<bool> = sqlx::query_scalar(
+            "SELECT serves AND seen_at > started_at + interval '1 second' FROM tenancy.processes",
+        )
+        .fetch_optional(&mut test.superuser().await)
+        .await
+        .unwrap();
         if back == Some(true) {
             break;
         }
@@ -159,6 +162,11 @@ async fn a_process_that_was_taken_for_dead_learns_that_another_has_its_place() {
         tokio::time::sleep(BEAT / 8).await;
     }
     lonely.leave().await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM tenancy.processes")
+        .fetch_one(&mut test.superuser().await)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "whoever comes next would wait for it");
 }
 
 #[tokio::test]
