@@ -39,6 +39,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Writes to what is searched, and says for each operation, in their order, what became of it.
     ///
+    /// Drafts with a lower fence than any of them are removed before: they would be published
+    /// without what is written, by somebody who does not know yet that the lease is lost.
+    ///
     /// # Errors
     ///
     /// Those of [`Engine::ping`], and then any of them may be written;

@@ -39,7 +39,8 @@ use crate::tenant::TenantId;
 /// ```
 #[async_trait]
 pub trait Feed: fmt::Debug + Send + Sync + 'static {
-    /// Leases tenants that have messages, those first that waited longest since their last turn;
+    /// Leases tenants that have messages, those first that waited longest since their last turn, of
+    /// all or, where very many have messages, of a part that is another one each time;
     /// none that is not active, that another program has, or whose time has not come.
     ///
     /// # Errors

@@ -12,10 +12,11 @@ use super::failure::{Failure, unavailable};
 use super::link::{Body, Link};
 use super::name::{Door, Generation};
 use super::query::whole;
-use super::state::Held;
+use super::state::{Held, State};
 use super::swap::Swap;
 use crate::engine::{Draft, Placement};
 use crate::index::Index;
+use crate::operation::Operation;
 
 /// How often to look again after another was quicker.
 const ROUNDS: usize = 16;
@@ -178,6 +179,24 @@ impl Link {
         }
         self.bury(&state.dead).await?;
         self.clear_shared(index, Which::Only(ours)).await
+    }
+
+    /// Removes drafts that do not know what is about to be written: whoever builds one has lost the
+    /// lease, and may be about to publish it without having noticed.
+    pub(super) async fn overtake(
+        &self,
+        index: &Index,
+        state: &State,
+        operations: &[Operation],
+    ) -> Result<(), Error> {
+        let highest = operations.iter().map(|operation| operation.fence).max();
+        let lost = |draft: &&Held| highest.is_some_and(|fence| draft.generation.is_before(fence));
+        for draft in state.drafts.iter().filter(lost) {
+            if !tenancy_core::sabotaged!("search.elastic-overtaken-publishes") {
+                self.withdraw(index, draft).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes a draft, unless it was published meanwhile: first nobody can write or publish it,

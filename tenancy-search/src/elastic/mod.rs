@@ -205,7 +205,9 @@ impl Engine for ElasticEngine {
 
     async fn write(&self, index: &Index, operations: &[Operation]) -> Result<Vec<Written>, Error> {
         for _ in 0..AGAIN {
-            let Some(live) = self.link().look(index).await?.live else {
+            let state = self.link().look(index).await?;
+            self.link().overtake(index, &state, operations).await?;
+            let Some(live) = state.live else {
                 return Err(no_index(index));
             };
             let door = live.generation.door(index, Door::Live);

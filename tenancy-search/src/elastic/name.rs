@@ -75,6 +75,11 @@ impl Generation {
         fence.get() < self.fence
     }
 
+    /// Whether it was begun before this fence was drawn.
+    pub(super) fn is_before(self, fence: Fence) -> bool {
+        self.fence < fence.get()
+    }
+
     /// Whether `other` was begun before.
     pub(super) fn is_after(self, other: Self) -> bool {
         self.fence > other.fence || (self.fence == other.fence && other.salt.is_some())

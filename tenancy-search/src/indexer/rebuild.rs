@@ -307,7 +307,10 @@ impl Work<'_> {
         if !asked.ids.is_empty() {
             let (source, fence) = (self.source, self.lease.fence());
             let operations = tell::load(source, self.context, fence, &asked.ids).await?;
-            self.live(&operations).await?;
+            if !self.live(&operations).await? {
+                // Nothing but the draft would know of them: they stay until it is published.
+                return Ok(false);
+            }
             if !tenancy_core::sabotaged!("search.draft-untold") {
                 self.draft(draft, &operations).await?;
             }
@@ -337,13 +340,15 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Writes to what is searched, if there is something.
-    async fn live(&self, operations: &[Operation]) -> Result<(), Error> {
+    /// Writes to what is searched; whether there is something.
+    async fn live(&self, operations: &[Operation]) -> Result<bool, Error> {
         let search = &self.indexer.search;
         let written = search.engine().write(&self.index, operations);
         match search.step(written).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(tenancy_core::sabotaged!("search.told-to-a-draft-only"))
+            }
             Err(error) => Err(error),
         }
     }

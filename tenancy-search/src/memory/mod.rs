@@ -105,6 +105,9 @@ impl Engine for MemoryEngine {
     }
 
     async fn write(&self, index: &Index, operations: &[Operation]) -> Result<Vec<Written>, Error> {
+        if let Some(fence) = operations.iter().map(|operation| operation.fence).max() {
+            self.shelves.overtake(index, fence);
+        }
         loop {
             let shelf = self.live(index)?;
             let written = self.write_to(&shelf, operations);

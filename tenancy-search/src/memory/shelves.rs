@@ -101,6 +101,13 @@ impl Shelves {
         true
     }
 
+    /// Removes drafts that do not know what was read under `fence`.
+    pub(super) fn overtake(&self, index: &Index, fence: Fence) {
+        if let Some(place) = self.lock().get_mut(index) {
+            place.drafts = place.drafts.split_off(&fence);
+        }
+    }
+
     pub(super) fn discard(&self, draft: &Draft) {
         let mut all = self.lock();
         if let Some(place) = all.get_mut(draft.index()) {

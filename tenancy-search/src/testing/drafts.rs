@@ -119,6 +119,17 @@ impl Bench {
             .await;
         is_not_found(late, "a write to a discarded draft");
         assert_eq!(self.find(&index, "newer").await, [id(1)]);
+
+        let lost = self.draft(&index, Placement::Dedicated, 9).await;
+        self.write(&index, &[put(2, 9, "known", "")]).await;
+        self.write_draft(&lost, &[put(2, 9, "known", "")]).await;
+        self.write(&index, &[put(3, 10, "unknown", "")]).await;
+        is_not_found(
+            self.here.publish(lost).await,
+            "a draft without what was written since",
+        );
+        self.refresh(&index).await;
+        assert_eq!(self.find(&index, "unknown").await, [id(3)]);
         self.purge(&index).await;
     }
 

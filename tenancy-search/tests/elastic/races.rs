@@ -132,6 +132,32 @@ async fn a_swap_that_was_decided_before_a_newer_one_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_is_not_published_over_what_was_written_after_its_lease() {
+    let Some(server) = Server::find() else {
+        return;
+    };
+    let proxy = Proxy::before(&server.url).await;
+    let (paused, quick) = (engine(&proxy.url), server.engine());
+    for placement in BOTH {
+        let index = server.provisioned("acme", placement).await;
+        write(&quick, &index, &[put(1, 1, "lamp")]).await;
+        let older = draft(&paused, &index, placement, 5, "lamp").await;
+        let hold = proxy.hold("POST /_aliases");
+        let publishing = {
+            let paused = paused.clone();
+            tokio::spawn(async move { paused.publish(older).await })
+        };
+        hold.reached().await;
+        write(&quick, &index, &[put(2, 6, "desk")]).await;
+        hold.release();
+        is(publishing.await.unwrap(), ErrorKind::NotFound);
+        assert_eq!(find(&quick, &index, "desk").await, [id(2)], "{placement:?}");
+        assert_eq!(find(&quick, &index, "lamp").await, [id(1)], "{placement:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_that_meets_a_swap_is_written_to_what_is_searched() {
     let Some(server) = Server::find() else {
         return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tenancy_core::ErrorKind;
 use tenancy_core::outbox::{Claim, Consumer, Feed};
-use tenancy_search::{Placement, Query};
+use tenancy_search::{Comparison, Placement, Query};
 
 use crate::faults::Fault;
 use crate::world::{PRODUCTS, World};
@@ -252,4 +252,36 @@ async fn fails_and_recovers(fault: Fault, at: usize, by_message: bool) -> bool {
     rebuild.run(&world.messages, &world.acme).await.unwrap();
     world.assert_equal(&case).await;
     failed
+}
+
+#[tokio::test]
+async fn what_is_told_before_there_is_an_index_is_found_however_its_rebuild_ends() {
+    for fault in [
+        Fault::Before,
+        Fault::After,
+        Fault::KilledBefore,
+        Fault::KilledAfter,
+    ] {
+        let mut calls = 0;
+        loop {
+            let world = World::new();
+            world.put(&world.acme, 1, "steady lamp");
+            let feed = world.feed();
+            world.faults.set(calls, fault);
+            let _ = world.turn(&feed).await;
+            if !world.faults.clear() {
+                break;
+            }
+            // Leases and pauses end by themselves.
+            world.messages.pass(Duration::from_mins(10));
+            world.settle().await;
+            let compared = world.indexer.compare(&world.acme, PRODUCTS).await;
+            assert!(
+                compared.as_ref().is_ok_and(Comparison::is_equal),
+                "{fault:?} at call {calls}: {compared:?} although all was told"
+            );
+            calls += 1;
+        }
+        assert!(calls > 8, "{fault:?}: {calls}");
+    }
 }

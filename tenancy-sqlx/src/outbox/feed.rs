@@ -1,6 +1,7 @@
 //! The outbox of one database, as a feed.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use sqlx::{Arguments, AssertSqlSafe, Executor, Row, SqlSafeStr};
 use tenancy_core::TenantId;
 use tenancy_core::outbox::{Backlog, Claim, Feed, Fence, Hold, Lease, Message, Next};
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::statements;
 use crate::database::Database;
@@ -22,9 +24,10 @@ use crate::source::Source;
 /// The messages of all tenants of a database, which [`append`](crate::TenantTx::append) left there.
 ///
 /// However many tenants and messages there are, who has something to tell is one statement that
-/// touches one message of each of them. Statements go one at a time, so telling takes one connection
-/// of the application's at most, beside those that consumers take themselves; none of them keeps
-/// anything in its session, so transaction poolers may be in between.
+/// touches one message of each tenant, up to some hundreds that may be leased; the next statement
+/// goes on behind those, so each tenant has its turn. Statements go one at a time, so telling takes
+/// one connection of the application's at most, beside those that consumers take themselves; none of
+/// them keeps anything in its session, so transaction poolers may be in between.
 ///
 /// A message belongs to one consumer, because it is removed once it is told: what two are to be
 /// told is appended twice, under two topics. Messages are not part of a tenant's export or clone,
@@ -48,6 +51,8 @@ pub struct PgOutbox {
     longest_pause: Duration,
     /// Requests come first: however much there is to tell, it takes one connection.
     turn: Arc<Semaphore>,
+    /// Behind which tenant each consumer's next claim begins, where many have messages.
+    places: Arc<Mutex<HashMap<String, Uuid>>>,
 }
 
 /// How many messages and tenants are counted; a backlog of more is a large one.
@@ -67,6 +72,7 @@ impl PgOutbox {
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_mins(5),
             turn: Arc::new(Semaphore::new(1)),
+            places: Arc::default(),
         }
     }
 
@@ -79,16 +85,30 @@ impl PgOutbox {
         self
     }
 
+    /// Claims some behind the place where the last claim ended, or from the beginning.
     async fn claim_once(&self, claim: &Claim<'_>, most: i64) -> Result<Claimed, Error> {
+        let place = self.places().get(claim.consumer).copied();
         let values = values(|to| {
             to.add(claim.topics)?;
             to.add(claim.consumer)?;
             to.add(claim.span.as_secs_f64())?;
-            to.add(most)
+            to.add(most)?;
+            to.add(place.unwrap_or_default())
         })?;
         let question = self.prepared(statements::claim(), values);
         let rows = self.rows(planned_anew(question)).await?;
-        let mut claimed = Claimed::default();
+        let mut claimed = Claimed {
+            others: place.is_some(),
+            ..Claimed::default()
+        };
+        let next = match rows.first() {
+            Some(row) => row.try_get::<Option<Uuid>, _>("next")?,
+            None => None,
+        };
+        match next {
+            Some(next) => self.places().insert(claim.consumer.to_owned(), next),
+            None => self.places().remove(claim.consumer),
+        };
         for row in &rows {
             match row.try_get::<Option<i64>, _>("fence")? {
                 Some(fence) => {
@@ -101,6 +121,10 @@ impl PgOutbox {
         // As they were drawn, which is who waited longest.
         claimed.leases.sort_by_key(Lease::fence);
         Ok(claimed)
+    }
+
+    fn places(&self) -> MutexGuard<'_, HashMap<String, Uuid>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn prepared(&self, sql: impl Into<String>, arguments: PgArguments) -> Prepared {
@@ -169,6 +193,8 @@ struct Claimed {
     leases: Vec<Lease>,
     /// Whether another program was quicker with any.
     missed: bool,
+    /// Whether there may be others before the place where it began.
+    others: bool,
 }
 
 #[async_trait]
@@ -181,7 +207,7 @@ impl Feed for PgOutbox {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut claimed = self.claim_once(claim, most).await?;
         for _ in 0..REPEATS {
-            if !claimed.leases.is_empty() || !claimed.missed {
+            if !claimed.leases.is_empty() || !(claimed.missed || claimed.others) {
                 break;
             }
             claimed = self.claim_once(claim, most).await?;

@@ -4,30 +4,41 @@
 use tenancy_core::sabotaged;
 
 /// Every (topic, tenant) pair that has messages, one step through the index for each: `work` begins
-/// below every tenant of a topic, and each step leads to the first message of the next pair.
+/// behind a tenant of each topic, and each step leads to the first message of the next pair.
 ///
 /// The step orders by both columns, which only the index of both does, so no plan walks through the
 /// messages of a tenant; it ends where the next pair is another topic's.
-const WORK: &str = "\
-    topics (topic) AS (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)), \
-    work (topic, tenant_id) AS ( \
-        SELECT t.topic, '00000000-0000-0000-0000-000000000000'::uuid FROM topics t \
-        UNION ALL \
-        SELECT n.topic, n.tenant_id FROM work w CROSS JOIN LATERAL ( \
-            SELECT o.topic, o.tenant_id FROM tenancy.outbox o \
-            WHERE (o.topic, o.tenant_id) > (w.topic, w.tenant_id) \
-            ORDER BY o.topic, o.tenant_id LIMIT 1) n \
-        WHERE n.topic = w.topic)";
+fn work(from: &str) -> String {
+    format!(
+        "topics (topic) AS (SELECT DISTINCT u.topic FROM pg_catalog.unnest($1::text[]) AS u (topic)), \
+         work (topic, tenant_id) AS ( \
+            SELECT t.topic, {from}::uuid FROM topics t \
+            UNION ALL \
+            SELECT n.topic, n.tenant_id FROM work w CROSS JOIN LATERAL ( \
+                SELECT o.topic, o.tenant_id FROM tenancy.outbox o \
+                WHERE (o.topic, o.tenant_id) > (w.topic, w.tenant_id) \
+                ORDER BY o.topic, o.tenant_id LIMIT 1) n \
+            WHERE n.topic = w.topic)"
+    )
+}
 
-/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many. Tenants and leases
-/// are looked up one by one, so those of tenants without messages are not looked at.
+/// Below every tenant.
+const NOBODY: &str = "'00000000-0000-0000-0000-000000000000'";
+
+/// How many (topic, tenant) pairs that may be leased are looked at for a claim, at most.
+const LOOKED_AT: usize = 200;
+
+/// Leases tenants with messages: $1 topics, $2 consumer, $3 seconds, $4 how many, $5 behind which
+/// tenant to begin. Tenants and leases are looked up one by one, so those of tenants without messages
+/// are not looked at.
 ///
-/// Who waited longest is who has the lowest fence. Rows are locked in the order of their tenants, so
+/// However many tenants have messages, a limited number of those that may be leased are compared;
+/// `next` is behind whom the others are. Who waited longest is who has the lowest fence. Rows are locked in the order of their tenants, so
 /// that two programs cannot wait for each other. What a lease was when the statement began may have
 /// changed since: the condition is asked again once its row is locked, and its new fence is drawn
 /// then. A row without a fence says that another program was quicker.
 pub(super) fn claim() -> String {
-    let free = free("l");
+    let (free, work) = (free("l"), work("$5"));
     let active = sabotaged!("outbox.suspended-told", "true", "t.status = 'active'");
     let mut fence = "pg_catalog.nextval('tenancy.outbox_fence')";
     if sabotaged!("outbox.fence-reused") {
@@ -37,16 +48,18 @@ pub(super) fn claim() -> String {
         fence = "EXCLUDED.fence";
     }
     format!(
-        "WITH RECURSIVE {WORK}, \
-         due (tenant_id) AS MATERIALIZED ( \
-            SELECT w.tenant_id FROM (SELECT DISTINCT work.tenant_id FROM work) w \
+        "WITH RECURSIVE {work}, \
+         looked (topic, tenant_id, fence) AS MATERIALIZED ( \
+            SELECT w.topic, w.tenant_id, l.fence FROM work w \
             CROSS JOIN LATERAL (SELECT FROM tenancy.tenants t \
                 WHERE t.id = w.tenant_id AND {active} LIMIT 1) serves \
             LEFT JOIN LATERAL (SELECT own.tenant_id, own.fence, own.held_until, own.not_before \
                 FROM tenancy.outbox_leases own \
                 WHERE own.consumer = $2 AND own.tenant_id = w.tenant_id LIMIT 1) l ON true \
-            WHERE l.tenant_id IS NULL OR ({free}) \
-            ORDER BY l.fence NULLS FIRST, w.tenant_id LIMIT $4), \
+            WHERE w.tenant_id <> $5 AND (l.tenant_id IS NULL OR ({free})) LIMIT {LOOKED_AT}), \
+         due (tenant_id) AS MATERIALIZED ( \
+            SELECT s.tenant_id FROM looked s GROUP BY s.tenant_id, s.fence \
+            ORDER BY s.fence NULLS FIRST, s.tenant_id LIMIT $4), \
          given AS ( \
             INSERT INTO tenancy.outbox_leases AS l (consumer, tenant_id, fence, held_until) \
             SELECT $2, d.tenant_id, pg_catalog.nextval('tenancy.outbox_fence'), \
@@ -57,7 +70,13 @@ pub(super) fn claim() -> String {
                 last_turn = pg_catalog.clock_timestamp() \
             WHERE {free} \
             RETURNING l.tenant_id, l.fence) \
-         SELECT due.tenant_id, given.fence FROM due LEFT JOIN given USING (tenant_id)"
+         SELECT due.tenant_id, given.fence, \
+            (SELECT last.tenant_id FROM ( \
+                SELECT DISTINCT ON (s.topic) s.tenant_id FROM looked s \
+                ORDER BY s.topic, s.tenant_id DESC) last \
+             WHERE (SELECT pg_catalog.count(*) FROM looked) = {LOOKED_AT} \
+             ORDER BY last.tenant_id LIMIT 1) AS next \
+         FROM due LEFT JOIN given USING (tenant_id)"
     )
 }
 
@@ -157,8 +176,9 @@ pub(super) fn pause() -> String {
 /// Counts what is left: $1 topics, $2 how many messages and how many tenants at most. The oldest of
 /// a tenant is its first.
 pub(super) fn backlog() -> String {
+    let work = work(NOBODY);
     format!(
-        "WITH RECURSIVE {WORK}, \
+        "WITH RECURSIVE {work}, \
          pairs AS (SELECT w.topic, w.tenant_id FROM work w LIMIT $2 + pg_catalog.cardinality($1)), \
          firsts AS ( \
             SELECT m.created_at FROM pairs p CROSS JOIN LATERAL ( \

@@ -3,7 +3,7 @@
 mod rows;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tenancy_core::sabotaged;
@@ -37,7 +37,8 @@ pub struct Announcement {
 /// A process that serves, as long as the handle lives; others see it.
 #[must_use = "dropping it ends the announcement"]
 pub struct Presence {
-    id: Uuid,
+    /// Another one after it was taken for dead and nobody came.
+    id: Arc<Mutex<Uuid>>,
     database: Database,
     end: watch::Receiver<Option<Arc<str>>>,
     task: JoinHandle<()>,
@@ -83,9 +84,9 @@ impl Announcement {
     ///
     /// When called outside a tokio runtime.
     pub async fn serve(self, database: &Database) -> Result<Presence, Error> {
-        let id = self.enter(database).await?;
+        let id = Arc::new(Mutex::new(self.enter(database).await?));
         let (tell, end) = watch::channel(None);
-        let beating = beat(self, database.clone(), id, tell);
+        let beating = beat(self, database.clone(), Arc::clone(&id), tell);
         Ok(Presence {
             id,
             database: database.clone(),
@@ -155,7 +156,7 @@ impl Presence {
     /// Ends the announcement, so that another process may begin at once.
     pub async fn leave(self) {
         self.task.abort();
-        if let Err(error) = rows::leave(&self.database, self.id).await {
+        if let Err(error) = rows::leave(&self.database, now(&self.id)).await {
             tracing::debug!(%error, "others learn by silence that this process has ended");
         }
     }
@@ -170,7 +171,7 @@ impl Drop for Presence {
 impl fmt::Debug for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presence")
-            .field("id", &self.id)
+            .field("id", &now(&self.id))
             .finish_non_exhaustive()
     }
 }
@@ -179,18 +180,18 @@ impl fmt::Debug for Presence {
 async fn beat(
     announcement: Announcement,
     database: Database,
-    mut id: Uuid,
+    id: Arc<Mutex<Uuid>>,
     tell: watch::Sender<Option<Arc<str>>>,
 ) {
     let mut clock = tokio::time::interval(announcement.beat);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         clock.tick().await;
-        match rows::beat(&database, id).await {
+        match rows::beat(&database, now(&id)).await {
             Ok(true) => {}
             // Somebody believed that it had died. That one may have died itself meanwhile.
             Ok(false) => match announcement.enter(&database).await {
-                Ok(again) => id = again,
+                Ok(again) => *id.lock().unwrap_or_else(PoisonError::into_inner) = again,
                 Err(error) if error.kind() == ErrorKind::Conflict => {
                     let reason = format!("this process was not heard of for too long: {error}");
                     tell.send_replace(Some(reason.into()));
@@ -201,6 +202,10 @@ async fn beat(
             Err(error) => unheard(&error),
         }
     }
+}
+
+fn now(id: &Mutex<Uuid>) -> Uuid {
+    *id.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn unheard(error: &Error) {

@@ -1,7 +1,5 @@
 //! The rows of processes, each touched by one statement.
 
-use std::time::Duration;
-
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, Executor, Row};
 use time::OffsetDateTime;
@@ -49,17 +47,18 @@ pub(super) async fn enter(
 }
 
 /// The others that serve or are about to, and that this one may not serve beside.
+///
+/// Whoever is there counts, however long it was silent: a row that was not forgotten can still be
+/// beaten, by a process that goes on then as if nobody had come.
 pub(super) async fn others(
     database: &Database,
     id: Uuid,
     announcement: &Announcement,
 ) -> Result<Vec<Other>, Error> {
     let sql = "SELECT id, name, keeps, serves, started_at, seen_at FROM tenancy.processes \
-               WHERE id <> $1 AND seen_at >= pg_catalog.clock_timestamp() - $3::interval \
-               AND (keeps <> '{}' OR $2::text[] <> '{}') ORDER BY started_at, id";
+               WHERE id <> $1 AND (keeps <> '{}' OR $2::text[] <> '{}') ORDER BY started_at, id";
     let mut arguments = values(id)?;
     bind(&mut arguments, &announcement.keeps)?;
-    bind::<Duration>(&mut arguments, announcement.gone())?;
     let rows = send(database, sql, arguments, |connection, question| {
         connection.fetch_all(question)
     })

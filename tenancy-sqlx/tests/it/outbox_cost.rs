@@ -1,8 +1,9 @@
 //! What it costs to find the tenants that have something to tell.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tenancy_core::outbox::{Feed, Next};
+use tenancy_core::outbox::{Claim, Feed, Next};
 
 use crate::outbox::{TOPICS, World, claim, connect, eventually};
 use tenancy_sqlx::PgOutbox;
@@ -122,4 +123,52 @@ async fn finding_work_costs_a_step_for_each_tenant_that_has_some() {
         idle < 10,
         "{idle} were read although there is nothing to tell"
     );
+}
+
+#[tokio::test]
+async fn of_many_tenants_with_messages_a_part_is_looked_at_and_each_has_its_turn() {
+    let world = World::new().await;
+    let tenants = world.tenants(1_000).await;
+    let topics = [TOPICS[0], "something.else"];
+    let claim = Claim {
+        topics: &topics,
+        ..claim()
+    };
+    world.database.close().await;
+    let tell = |topic, offset| {
+        format!(
+            "INSERT INTO tenancy.outbox (id, tenant_id, topic, key, payload)
+             SELECT gen_random_uuid(), id, '{topic}', '1', '{{}}'
+             FROM tenancy.tenants ORDER BY id OFFSET {offset}"
+        )
+    };
+    world.run(tell(topics[0], 0)).await;
+    // Few have messages about something else, and they are the last ones.
+    world.run(tell(topics[1], 995)).await;
+    for analyzed in [false, true] {
+        if analyzed {
+            world.run("ANALYZE").await;
+        }
+        let claimed = cost(&world, async |feed| {
+            for lease in feed.claim(&claim, 4).await.unwrap() {
+                feed.release(lease, Next::Now).await.unwrap();
+            }
+        })
+        .await;
+        assert!(claimed < 1_500, "{claimed} were read to find four tenants");
+    }
+    let database = connect(world.test.app_options()).await;
+    let feed = PgOutbox::new(&database);
+    let mut seen = BTreeSet::new();
+    let mut claims = 0;
+    while seen.len() < tenants.len() {
+        let leases = feed.claim(&claim, 4).await.unwrap();
+        assert!(!leases.is_empty(), "nobody has a lease");
+        for lease in leases {
+            seen.insert(lease.tenant());
+            feed.release(lease, Next::Now).await.unwrap();
+        }
+        claims += 1;
+        assert!(claims < 1_000, "{} tenants had a turn", seen.len());
+    }
 }

@@ -441,6 +441,35 @@ async fn a_database_that_does_not_answer_is_tried_until_it_does() {
 }
 
 #[tokio::test]
+async fn a_worker_that_seldom_looks_outlives_an_outage() {
+    for poll in [Duration::from_mins(1), Duration::MAX] {
+        let world = World::new().await;
+        let (scribe, acme) = (Scribe::default(), world.tenant().await);
+        let login = world.test.app_login();
+        world
+            .run(format!("REVOKE ALL ON tenancy.outbox FROM {login}"))
+            .await;
+        let settings = OutboxSettings::default().poll(poll, poll);
+        let worker = worker(&world, &scribe, settings.count(Duration::from_millis(20)));
+        let figures = worker.figures();
+        let running = Running::start(worker);
+        eventually("errors", async || {
+            (figures.consumers()[0].errors > 2).then_some(())
+        })
+        .await;
+        world
+            .run(format!(
+                "GRANT SELECT, INSERT, DELETE ON tenancy.outbox TO {login}"
+            ))
+            .await;
+        world.append(&acme, [1]).await;
+        told(&world).await;
+        running.stop().await;
+        assert_eq!(scribe.keys(acme.id()).len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn figures_say_what_is_left_and_how_long_it_waits() {
     let world = World::new().await;
     let (scribe, acme) = (Scribe::default(), world.tenant().await);

@@ -145,10 +145,13 @@ async fn a_process_that_was_taken_for_dead_learns_that_another_has_its_place() {
         .unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
-        let back: Option<bool> = sqlx::query_scalar("SELECT serves FROM tenancy.processes")
-            .fetch_optional(&mut test.superuser().await)
-            .await
-            .unwrap();
+        // It says that it is there once more, now under another id.
+        let back: Option<bool> = sqlx::query_scalar(
+            "SELECT serves AND seen_at > started_at + interval '1 second' FROM tenancy.processes",
+        )
+        .fetch_optional(&mut test.superuser().await)
+        .await
+        .unwrap();
         if back == Some(true) {
             break;
         }
@@ -159,4 +162,43 @@ async fn a_process_that_was_taken_for_dead_learns_that_another_has_its_place() {
         tokio::time::sleep(BEAT / 8).await;
     }
     lonely.leave().await;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM tenancy.processes")
+        .fetch_one(&mut test.superuser().await)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "whoever comes next would wait for it");
+}
+
+#[tokio::test]
+async fn a_process_that_is_taken_for_dead_between_two_looks_is_told_so() {
+    let test = TestDatabase::new().await;
+    let database = prepared(&test).await;
+    // Whoever enters finds it alive, and whoever looks a moment later finds it silent for too long.
+    sqlx::raw_sql(
+        "INSERT INTO tenancy.processes (id, name, keeps, serves)
+         VALUES (gen_random_uuid(), 'paused', '{cache}', true);
+         CREATE FUNCTION public.silence() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             UPDATE tenancy.processes SET seen_at = now() - interval '1 hour'
+             WHERE name = 'paused';
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER silence AFTER INSERT ON tenancy.processes
+         FOR EACH ROW EXECUTE FUNCTION public.silence()",
+    )
+    .execute(&mut test.superuser().await)
+    .await
+    .unwrap();
+    let next = served(named("next").keeps("cache"), &database).await;
+    let paused = "UPDATE tenancy.processes SET seen_at = clock_timestamp() WHERE name = 'paused'";
+    let beaten = sqlx::raw_sql(paused)
+        .execute(&mut test.superuser().await)
+        .await
+        .unwrap();
+    assert_eq!(
+        beaten.rows_affected(),
+        0,
+        "it goes on beside whoever has its place"
+    );
+    next.leave().await;
 }

@@ -48,7 +48,7 @@ impl Telling {
                 match self.claim(room).await {
                     Ok(leases) if leases.is_empty() => {
                         unanswered = 0;
-                        idle = (idle * 2).min(self.settings.longest_poll);
+                        idle = idle.saturating_mul(2).min(self.settings.longest_poll);
                     }
                     Ok(leases) => {
                         (unanswered, idle) = (0, self.settings.poll);
@@ -59,9 +59,9 @@ impl Telling {
                     }
                     Err(error) => {
                         self.unanswered(&error, unanswered == 0);
-                        let longer = self.settings.poll * 2_u32.pow(unanswered);
+                        let longer = self.settings.poll.saturating_mul(2_u32.pow(unanswered));
                         unanswered = (unanswered + 1).min(10);
-                        wait = longer.clamp(self.settings.poll, LONGEST_WAIT);
+                        wait = longer.min(LONGEST_WAIT);
                     }
                 }
             }
