@@ -2,6 +2,7 @@
 
 mod hostile;
 mod killed;
+mod resumed;
 mod workers;
 
 use reqwest::Method;
