@@ -12,10 +12,11 @@ use tenancy_core::{
 };
 use tenancy_search::{Indexer, Kind};
 use tenancy_sqlx::PgTenantStore;
+use tenancy_sqlx::jobs::Worker;
 
 use crate::routes::{self, Side};
-use crate::search;
 use crate::state::AppState;
+use crate::{jobs, search};
 
 /// Who a request's tenant is.
 #[derive(Debug, Clone)]
@@ -66,6 +67,11 @@ pub const SEARCHED: [Kind; 2] = search::KINDS;
 /// the [kinds](SEARCHED) that there are.
 pub fn indexer(state: &AppState) -> Result<Indexer, tenancy_core::Error> {
     search::fill(state.search.clone(), &state.database)
+}
+
+/// What does the jobs of all tenants, with the memory and the database of `state`.
+pub fn worker(state: &AppState) -> Worker {
+    jobs::worker(state)
 }
 
 /// What every host serves: the paths are [`Health::PATHS`].

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tenancy_sqlx::cli::{Exit, FleetCommand, Output};
 
 use crate::commands::installation::{self, Purpose};
+use crate::commands::worker::{self, Inside};
 use crate::commands::{demo, search, serve};
 use crate::settings::{MetricsListen, Settings};
 use crate::telemetry;
@@ -24,6 +25,13 @@ pending (migrate status --check), 5 something is critical (doctor), 6 not confir
 migrate undo), 7 a tenant's tables are not what its migrations make (migrate drift).
 
 Settings come from the environment and .env; see .env.example.";
+
+const WORKER_HELP: &str = "\
+Example:
+  saas serve --no-worker & saas worker
+
+There may be any number of workers. Beside another process that serves, all of them need REDIS_URL and
+ELASTICSEARCH_URL: what one keeps in its own memory would be old when another one changes something.";
 
 /// A blog-and-product SaaS for many tenants.
 #[derive(Debug, Parser)]
@@ -52,6 +60,9 @@ enum Command {
     /// Serve on the database at DATABASE_URL, or on a private one without it.
     #[command(visible_alias = "runserver")]
     Serve(ServeArgs),
+    /// Do background jobs and serve nothing, until Ctrl-C.
+    #[command(after_help = WORKER_HELP)]
+    Worker(WorkerArgs),
     /// What tenants find as they type.
     #[command(subcommand)]
     Search(search::SearchCommand),
@@ -70,6 +81,9 @@ struct DemoArgs {
     /// Address of /metrics [default: 127.0.0.1:9100, or METRICS_LISTEN]; empty for none.
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<MetricsListen>,
+    /// Do no background jobs here.
+    #[arg(long)]
+    no_worker: bool,
     /// Throw the demo's data away and start anew.
     #[arg(long)]
     reset: bool,
@@ -89,6 +103,25 @@ struct ServeArgs {
     /// Address of /metrics [default: 127.0.0.1:9100, or METRICS_LISTEN]; empty for none.
     #[arg(long, value_name = "ADDRESS")]
     metrics_listen: Option<MetricsListen>,
+    /// Do no background jobs here: `saas worker` does them in another process.
+    #[arg(long)]
+    no_worker: bool,
+}
+
+#[derive(Debug, Args)]
+struct WorkerArgs {
+    /// Address of /metrics [default: 127.0.0.1:9100, or METRICS_LISTEN]; empty for none.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<MetricsListen>,
+}
+
+/// What `--no-worker` says.
+fn inside(no_worker: bool) -> Inside {
+    if no_worker {
+        Inside::Rests
+    } else {
+        Inside::Works
+    }
 }
 
 /// An address as `runserver` takes it: `8000`, `0:8000` or `0.0.0.0:8000`.
@@ -160,14 +193,20 @@ async fn run(cli: Cli, mut settings: Settings) -> Result<Exit, Failure> {
                 (true, false) => demo::Reset::Ask,
                 (true, true) => demo::Reset::Now,
             };
-            demo::run(settings, &cli.data_dir, reset).await?;
+            demo::run(settings, &cli.data_dir, reset, inside(args.no_worker)).await?;
             Ok(Exit::Done)
         }
         Command::Serve(args) => {
             settings.listen = args.listen.or(args.address).unwrap_or(settings.listen);
             settings.metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
             let _log = telemetry::start(&settings);
-            serve::run(settings, &cli.data_dir).await?;
+            serve::run(settings, &cli.data_dir, inside(args.no_worker)).await?;
+            Ok(Exit::Done)
+        }
+        Command::Worker(args) => {
+            settings.metrics_listen = args.metrics_listen.unwrap_or(settings.metrics_listen);
+            let _log = telemetry::start(&settings);
+            worker::run(settings, &cli.data_dir).await?;
             Ok(Exit::Done)
         }
         Command::Search(command) => {

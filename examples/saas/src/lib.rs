@@ -10,6 +10,7 @@ pub mod state;
 
 mod blog;
 mod catalog;
+mod jobs;
 mod pages;
 mod search;
 

@@ -47,8 +47,10 @@ mod worker;
 mod tick;
 mod upkeep;
 
+mod figures;
 mod fleet;
 
+pub use figures::{JobBacklog, JobFigures, RunFigures};
 pub use fleet::JobFilter;
 pub use queue::PgJobs;
 pub use run::{JobDatabase, JobTx};

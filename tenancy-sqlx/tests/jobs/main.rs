@@ -15,6 +15,7 @@ mod contract;
 mod enqueue;
 mod fail;
 mod fence;
+mod figures;
 mod fleet;
 mod kill;
 mod pooler;

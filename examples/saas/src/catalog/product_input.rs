@@ -99,7 +99,7 @@ impl From<ProductInput> for ProductPatch {
     }
 }
 
-fn usual_currency() -> String {
+pub(super) fn usual_currency() -> String {
     "EUR".to_owned()
 }
 

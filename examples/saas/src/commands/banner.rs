@@ -66,6 +66,18 @@ pub(crate) fn serving(
     ));
 }
 
+/// Says that jobs are done.
+pub(crate) fn working(settings: &Settings, metrics: Option<SocketAddr>, database: &str) {
+    let metrics = metrics.map_or_else(String::new, |metrics| {
+        format!(", metrics at http://{metrics}/metrics")
+    });
+    say(&format!(
+        "saas {} does jobs, {database}, cache in {}{metrics}",
+        env!("CARGO_PKG_VERSION"),
+        cache::description(settings),
+    ));
+}
+
 /// Prints to whoever listens; nobody is no reason to stop.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");

@@ -10,6 +10,7 @@ use tenancy_sqlx::{NewTenant, Pooler, Selection};
 
 use super::installation::{self, Installation, Purpose};
 use super::serve::{self, Running};
+use super::worker::Inside;
 use super::{banner, doctor, seed};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -28,6 +29,7 @@ pub(crate) async fn run(
     mut settings: Settings,
     data_dir: &Path,
     reset: Reset,
+    jobs: Inside,
 ) -> Result<(), Failure> {
     // The demo brings its own database, whatever the environment names.
     settings.database = None;
@@ -48,6 +50,7 @@ pub(crate) async fn run(
         &installation,
         domains.clone(),
         CacheHeader::Shown,
+        jobs,
     )
     .await?;
     make_tenants(&installation, &running, &domains).await?;

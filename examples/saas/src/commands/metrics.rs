@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use tenancy_axum::{MetricsEndpoint, RequestMetrics, ServeOptions};
 use tenancy_core::{CachedStore, Caches};
 use tenancy_search::Search;
+use tenancy_sqlx::jobs::JobFigures;
 use tenancy_sqlx::{Database, OutboxFigures, PgTenantStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::cli::Failure;
 use crate::settings::MetricsListen;
+use crate::state::AppState;
 
 /// How many tenants have figures of their own.
 pub(crate) const TENANTS: usize = 20;
@@ -49,6 +51,7 @@ pub(crate) fn page(
     caches: Caches,
     search: Search,
     outbox: OutboxFigures,
+    jobs: Option<JobFigures>,
 ) -> MetricsEndpoint {
     MetricsEndpoint::new()
         .source(move |out| requests.expose(out))
@@ -61,6 +64,24 @@ pub(crate) fn page(
         .source(move |out| caches.figures().expose(out))
         .source(move |out| search.figures().expose(out))
         .source(move |out| outbox.expose(out))
+        .source(move |out| {
+            if let Some(jobs) = &jobs {
+                jobs.expose(out);
+            }
+        })
+}
+
+/// What a worker counts that serves nothing, as a page.
+pub(crate) fn worker_page(state: &AppState, jobs: JobFigures) -> MetricsEndpoint {
+    let (database, caches) = (state.database.clone(), state.caches.clone());
+    MetricsEndpoint::new()
+        .source(move |out| {
+            if let Some(pool) = database.metrics() {
+                pool.expose(out);
+            }
+        })
+        .source(move |out| caches.figures().expose(out))
+        .source(move |out| jobs.expose(out))
 }
 
 /// Tells them until the task is ended.

@@ -9,6 +9,7 @@ mod metrics;
 mod presence;
 pub(crate) mod search;
 pub(crate) mod serve;
+pub(crate) mod worker;
 
 mod banner;
 mod seed;

@@ -10,6 +10,24 @@ pub(crate) async fn announce(
     settings: &Settings,
     database: &Database,
 ) -> Result<Presence, Failure> {
+    let name = format!("process {} at {}", std::process::id(), settings.listen);
+    announce_as(name, settings, database).await
+}
+
+/// The same for a worker: what it changes has to reach what others keep.
+pub(crate) async fn announce_worker(
+    settings: &Settings,
+    database: &Database,
+) -> Result<Presence, Failure> {
+    let name = format!("worker process {}", std::process::id());
+    announce_as(name, settings, database).await
+}
+
+async fn announce_as(
+    name: String,
+    settings: &Settings,
+    database: &Database,
+) -> Result<Presence, Failure> {
     let own = [
         ("cache", "REDIS_URL", settings.redis.is_none()),
         (
@@ -19,7 +37,6 @@ pub(crate) async fn announce(
         ),
     ];
     let own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
-    let name = format!("process {} at {}", std::process::id(), settings.listen);
     let announcement = own
         .iter()
         .fold(Announcement::new(name), |said, (what, ..)| {

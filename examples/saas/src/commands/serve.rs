@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::indexing::{self, Indexing};
 use super::installation::{self, Installation, Purpose};
+use super::worker::{Inside, Working};
 use super::{banner, cache, doctor, metrics, presence};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
@@ -21,7 +22,7 @@ use crate::settings::Settings;
 use crate::state::{AppState, CacheHeader, Site};
 
 /// Serves the database of `settings`, or the private one of `data_dir`.
-pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failure> {
+pub(crate) async fn run(settings: Settings, data_dir: &Path, jobs: Inside) -> Result<(), Failure> {
     let listener = bind(&settings).await?;
     let installation = installation::open(&settings, data_dir, Purpose::Serve).await?;
     if settings.database.is_some() {
@@ -29,7 +30,14 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
             tracing::info!(target: "saas.database", "the application's login was set up: {change}");
         }
     }
-    let running = Running::start(&settings, &installation, Vec::new(), CacheHeader::Hidden).await?;
+    let running = Running::start(
+        &settings,
+        &installation,
+        Vec::new(),
+        CacheHeader::Hidden,
+        jobs,
+    )
+    .await?;
     doctor::refuse_critical(&settings, &installation).await?;
     if settings.secret_key.is_some() {
         tracing::info!(
@@ -65,6 +73,7 @@ pub(crate) struct Running {
     changes: TenantChanges,
     settling: JoinHandle<()>,
     indexing: Indexing,
+    working: Option<Working>,
     presence: Presence,
 }
 
@@ -76,6 +85,7 @@ impl Running {
         installation: &Installation,
         showcase: Vec<Domain>,
         cache_header: CacheHeader,
+        jobs: Inside,
     ) -> Result<Self, Failure> {
         let listener = metrics::bind(settings.metrics_listen).await?;
         installation.fleet.prepare().await?;
@@ -123,6 +133,7 @@ impl Running {
             resolver.requires_migration(settings.min_migration.or(head).unwrap_or_default());
         let requests = RequestMetrics::new(metrics::TENANTS);
         let indexing = Indexing::begin(&state)?;
+        let working = (jobs == Inside::Works).then(|| Working::begin(&state));
         let page = metrics::page(
             requests.clone(),
             database.clone(),
@@ -130,6 +141,7 @@ impl Running {
             state.caches.clone(),
             state.search.clone(),
             indexing.figures(),
+            working.as_ref().map(Working::figures),
         );
         let router = app::router(&state, resolver, requests);
         Ok(Self {
@@ -139,6 +151,7 @@ impl Running {
             changes,
             settling: cache::settle(state.caches),
             indexing,
+            working,
             presence,
         })
     }
@@ -173,6 +186,10 @@ impl Running {
         }
         drop(self.changes);
         self.settling.abort();
+        // Jobs leave messages that the search is still to be told.
+        if let Some(working) = self.working {
+            working.end().await;
+        }
         self.indexing.end().await;
         self.presence.leave().await;
         self.database.close().await;
@@ -237,7 +254,7 @@ fn forget(cache: &CachedStore<PgTenantStore>, change: &TenantChange) {
 
 /// Waits for Ctrl-C or SIGTERM; a second one ends the process at once, and the private server
 /// with it.
-async fn stop_signal() {
+pub(super) async fn stop_signal() {
     one_signal().await;
     tokio::spawn(async {
         one_signal().await;

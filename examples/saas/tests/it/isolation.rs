@@ -1,6 +1,7 @@
 //! Whatever is wrong with a host or a schema is an error, and never somebody else's rows.
 
 mod kit;
+mod queue;
 mod shelf;
 
 use reqwest::Method;

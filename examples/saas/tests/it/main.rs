@@ -12,6 +12,7 @@ mod commands;
 mod containers;
 mod demo;
 mod doctor;
+mod import;
 mod isolation;
 mod lifecycle;
 mod metrics;

@@ -226,7 +226,7 @@ pub(crate) fn on(database: &TestDatabase, mut command: Command) -> Command {
 }
 
 /// Waits until `fact` holds, or fails with `what` after the deadline.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut fact: impl FnMut() -> F) {
+pub(crate) async fn until(what: &str, mut fact: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(DEADLINE, async {
         while !fact().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::board::{Board, Order};
 use super::settings::WorkerSettings;
+use crate::jobs::figures::JobFigures;
 use crate::jobs::queue::PgJobs;
 use crate::jobs::run::PgDesk;
 
@@ -23,6 +24,7 @@ pub(super) struct Crew {
     pub(super) handlers: HashMap<JobKind, Arc<dyn Handler>>,
     pub(super) settings: WorkerSettings,
     pub(super) board: Board,
+    pub(super) figures: JobFigures,
 }
 
 /// How a run ended, for the queue; `None` when there is nothing to tell it.
@@ -53,12 +55,14 @@ impl Crew {
                         job = %job.id, kind = %job.kind, tenant = %job.tenant,
                         "a run is dropped, for its job is no longer this worker's"
                     );
+                    self.figures.lost();
                     None
                 }
             },
             ended = self.run(&job) => ended,
         };
         if let Some(end) = ended {
+            self.figures.ended(&job, &end);
             self.settle(&job, &end).await;
         }
         self.board.rise(&lease);
@@ -86,7 +90,10 @@ impl Crew {
             ))),
         };
         match done {
-            _ if desk.has_ended() => None,
+            _ if desk.has_ended() => {
+                self.figures.ended(job, &End::Done);
+                None
+            }
             Ok(()) => Some(End::Done),
             Err(error) => Some(self.failed(job, &error)),
         }

@@ -19,6 +19,7 @@ pub use settings::WorkerSettings;
 
 use self::board::{Board, Order};
 use self::crew::Crew;
+use super::figures::JobFigures;
 use super::queue::PgJobs;
 use super::tick::Tick;
 use crate::database::Database;
@@ -26,6 +27,9 @@ use crate::error::{Error, ErrorKind};
 
 /// How long runs may take to stop once they were told to.
 const STOPPING: Duration = Duration::from_secs(5);
+
+/// How often what waits and runs is counted.
+const COUNTING: Duration = Duration::from_secs(5);
 
 /// How often what has ended is cleared away.
 const CLEARING: Duration = Duration::from_mins(1);
@@ -47,6 +51,7 @@ pub struct Worker {
     handlers: HashMap<JobKind, Arc<dyn Handler>>,
     ticks: Vec<Tick>,
     settings: WorkerSettings,
+    figures: JobFigures,
 }
 
 impl Worker {
@@ -58,7 +63,13 @@ impl Worker {
             handlers: HashMap::new(),
             ticks: Vec::new(),
             settings: WorkerSettings::default(),
+            figures: JobFigures::default(),
         }
+    }
+
+    /// What it counts, also while it runs.
+    pub fn figures(&self) -> JobFigures {
+        self.figures.clone()
     }
 
     /// Sets its size and patience.
@@ -99,12 +110,14 @@ impl Worker {
             handlers: self.handlers,
             settings: self.settings,
             board: Board::default(),
+            figures: self.figures,
         });
         let mut bell = crew.jobs.database.bell().listen();
         let mut rounds = Rounds {
             runs: JoinSet::new(),
             ticks: self.ticks,
             cleared: None,
+            counted: None,
             crew,
         };
         // Dropped with this future, whatever it is in the middle of.
@@ -112,18 +125,23 @@ impl Worker {
         keeper.spawn(Arc::clone(&rounds.crew).keep());
         let mut stop = pin!(stop);
         let mut next = Next::Look;
+        let mut look = tokio::time::Instant::now();
         loop {
             let more = match next {
-                Next::Look => rounds.look().await && rounds.claim().await,
+                Next::Look => {
+                    look = tokio::time::Instant::now() + rounds.crew.pause();
+                    rounds.look().await && rounds.claim().await
+                }
                 Next::Claim => rounds.claim().await,
             };
             next = tokio::select! {
                 biased;
                 () = &mut stop => break,
+                // However many jobs end in a row: schedules and the jobs of the dead wait, too.
+                () = tokio::time::sleep_until(look) => Next::Look,
                 () = std::future::ready(()), if more => Next::Claim,
                 Some(_) = rounds.runs.join_next(), if !rounds.runs.is_empty() => Next::Claim,
                 Ok(()) = bell.changed() => Next::Claim,
-                () = tokio::time::sleep(rounds.crew.pause()) => Next::Look,
             };
         }
         rounds.end().await;
@@ -162,6 +180,7 @@ struct Rounds {
     runs: JoinSet<()>,
     ticks: Vec<Tick>,
     cleared: Option<Instant>,
+    counted: Option<Instant>,
 }
 
 impl Rounds {
@@ -182,6 +201,10 @@ impl Rounds {
         if self.cleared.is_none_or(|at| at.elapsed() > CLEARING) {
             jobs.clear(self.crew.settings.kept).await?;
             self.cleared = Some(Instant::now());
+        }
+        if self.counted.is_none_or(|at| at.elapsed() > COUNTING) {
+            self.crew.figures.counted(jobs.backlog().await?);
+            self.counted = Some(Instant::now());
         }
         let mut look = jobs.look().await?;
         if look.left {

@@ -16,6 +16,7 @@ use tenancy_sqlx::testing::{TestTenant, TestTenants};
 use tenancy_sqlx::{PgOutbox, PgTenantStore, tenant_sql};
 use uuid::Uuid;
 
+use super::queue::{Queue, imported};
 use super::shelf::Shelf;
 
 /// The posts that every tenant has, under the same ids.
@@ -33,8 +34,8 @@ const CATEGORY: Uuid = Uuid::from_u128(21);
 const RENAMED: Uuid = Uuid::from_u128(22);
 const EMPTY: [Uuid; 2] = [Uuid::from_u128(23), Uuid::from_u128(24)];
 
-/// What is asked of a route.
-fn asks(route: &Route) -> Vec<Ask> {
+/// What is asked of a route, where these are jobs of one tenant each.
+fn asks(route: &Route, jobs: &[Uuid]) -> Vec<Ask> {
     let path = route.path;
     let on = |id: Uuid| Ask::new(route.method.clone(), path.replace("{id}", &id.to_string()));
     let plain = || Ask::new(route.method.clone(), path);
@@ -68,6 +69,10 @@ fn asks(route: &Route) -> Vec<Ask> {
         }
         (Side::Tenant, "GET", path) if path.contains("/search") && path.starts_with("/api/") => {
             search_asks(path)
+        }
+        (Side::Tenant, "GET", "/api/jobs/{id}" | "/api/jobs/{id}/") => {
+            let own = jobs.iter().map(|job| on(*job));
+            own.chain([on(Uuid::max()).refused()]).collect()
         }
         (Side::Tenant, "DELETE", "/api/blogs/{id}") => vec![on(DELETED[0])],
         (Side::Tenant, "DELETE", "/api/blogs/{id}/") => vec![on(DELETED[1])],
@@ -141,6 +146,15 @@ fn catalog_asks(route: &Route) -> Vec<Ask> {
             plain().json(&product("{canary}")).refused(),
             plain().json("{}").refused(),
         ],
+        ("POST", "/api/catalog/products/import") => {
+            let csv = |text: &str| plain().header("content-type", "text/csv").body(text);
+            vec![
+                // Each is another job.
+                csv("name,sku,price_cents\n{canary},{canary}-file,1\n").changing(),
+                csv("{canary},sku,price_cents\na,b,1\n").refused(),
+                plain().json("{}").refused(),
+            ]
+        }
         ("POST", "/api/catalog/categories") => {
             let new = format!(r#"{{ "name": "{{canary}} new", "slug": "{{canary}}-{twin}" }}"#);
             vec![plain().json(&new), plain().json("{}").refused()]
@@ -171,7 +185,7 @@ fn every_store(
     kit: IsolationKit,
 ) -> IsolationKit {
     let AppState {
-        // The rows of tenants are looked into; nothing else in the database is a tenant's yet.
+        // The rows of tenants are looked into, and what they have in the queue of jobs.
         database: _,
         // Names and hosts, which every host is told of itself only.
         tenants: _,
@@ -184,7 +198,8 @@ fn every_store(
         site: _,
         prefix: _,
     } = state;
-    kit.probe(tenants.rows()).probe(shelf.clone())
+    let queue = Queue(tenants.test_database().superuser_options());
+    kit.probe(tenants.rows()).probe(shelf.clone()).probe(queue)
 }
 
 async fn fill(tenant: &TestTenant) {
@@ -278,16 +293,17 @@ async fn nothing_of_a_tenant_reaches_anybody_else(tenants: TestTenants) {
     let cache = CachedStore::new(state.tenants.clone());
     let tenancy = Tenancy::ByHost { base_domain };
     let resolver = app::resolver(&tenancy, cache, TrustedProxies::default());
-    let kit = IsolationKit::new(
-        app::router(&state, resolver, RequestMetrics::new(1)),
-        one.party(),
-        other.party(),
-    )
-    .suspended(suspended)
-    .stranger("nobody.example")
-    .stranger("example")
-    .asks(routes::all().flat_map(asks))
-    .asks(Health::PATHS.map(Ask::get));
+    let router = app::router(&state, resolver, RequestMetrics::new(1));
+    let mut jobs = Vec::new();
+    for tenant in [&one, &other] {
+        jobs.push(imported(&router, &state, tenant).await);
+    }
+    let kit = IsolationKit::new(router, one.party(), other.party())
+        .suspended(suspended)
+        .stranger("nobody.example")
+        .stranger("example")
+        .asks(routes::all().flat_map(|route| asks(route, &jobs)))
+        .asks(Health::PATHS.map(Ask::get));
     let isolated = every_store(&tenants, &shelf, &state, kit)
         .check()
         .await
