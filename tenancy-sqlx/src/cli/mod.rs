@@ -38,6 +38,7 @@ mod lifecycle;
 mod migrate;
 mod moves;
 mod new_migration;
+mod plan;
 mod psql;
 mod purge;
 mod span;
@@ -69,6 +70,9 @@ pub enum FleetCommand {
     /// Give tenants domains.
     #[command(subcommand)]
     Domain(domain::DomainCommand),
+    /// Say what tenants may use: plans, limits and features.
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(Box<migrate::Migrate>),
     /// Make a schema with a tenant's tables for sqlx's `query!`, and print its DATABASE_URL.
@@ -178,6 +182,7 @@ impl FleetCommand {
         match self {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
+            Self::Plan(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
             Self::DevSchema(command) => command.run(fleet, output).await,
             Self::Doctor(command) => command.run(fleet, output).await,
