@@ -2,14 +2,17 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Executor, Row};
-use tenancy_core::{Admission, LimitName, Prefix, ScopeKind, ScopedName, sabotaged};
+use tenancy_core::{
+    Admission, LimitName, Prefix, ScopeKind, ScopedName, TenantContext, sabotaged,
+};
 
-use super::TenantTx;
 use super::open::Open;
+use super::{ScopedTx, TenantTx};
 use crate::error::{Error, ErrorKind};
 use crate::query::{Prepared, Query, Target};
 use crate::sql::{Read, Write};
 use crate::statement::TenantStatement;
+use crate::statement::sealed::Erased;
 
 impl TenantTx<'_, Write> {
     /// Makes sure that one more of `limit` fits, until this transaction ends; add it in the same
@@ -67,23 +70,47 @@ impl TenantTx<'_, Write> {
         more: u64,
         used: impl TenantStatement<Read>,
     ) -> Result<Admission, Error> {
-        let Some(most) = self.context().tenant().limits().get(limit) else {
-            return Ok(Admission::UNLIMITED);
-        };
-        let unlocked = sabotaged!("limits.count-unlocked");
-        if !unlocked {
-            lock(&mut self.level, limit).await?;
-        }
-        let counted = i64::try_from(most).unwrap_or(i64::MAX);
-        let open: &mut Open = &mut self.level;
-        let there = Query::<i64>::scalar(Target::Transaction(open), used.erase())
-            .bind(counted)
-            .fetch_one()
-            .await?;
-        // A statement that counts on counts too much, never too little.
-        let there = u64::try_from(there).unwrap_or(0);
-        Ok(Admission::decide(limit, most, there, more)?)
+        admit(&mut self.level, limit, more, used.erase()).await
     }
+}
+
+impl ScopedTx<'_> {
+    /// Makes sure that `more` of `limit` fit, all or none of them, as [`TenantTx::admit`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TenantTx::admit`].
+    pub async fn admit_many(
+        &mut self,
+        limit: &LimitName,
+        more: u64,
+        used: impl TenantStatement<Read>,
+    ) -> Result<Admission, Error> {
+        admit(&mut self.level, limit, more, used.erase()).await
+    }
+}
+
+async fn admit(
+    open: &mut Open,
+    limit: &LimitName,
+    more: u64,
+    used: Erased,
+) -> Result<Admission, Error> {
+    let tenant = open.tenant().map(TenantContext::tenant);
+    let Some(most) = tenant.and_then(|tenant| tenant.limits().get(limit)) else {
+        return Ok(Admission::UNLIMITED);
+    };
+    if !sabotaged!("limits.count-unlocked") {
+        lock(open, limit).await?;
+    }
+    let counted = i64::try_from(most).unwrap_or(i64::MAX);
+    let there = Query::<i64>::scalar(Target::Transaction(open), used)
+        .bind(counted)
+        .fetch_one()
+        .await?;
+    // A statement that counts on counts too much, never too little.
+    let there = u64::try_from(there).unwrap_or(0);
+    Ok(Admission::decide(limit, most, there, more)?)
 }
 
 /// Waits until no other transaction counts this tenant's `limit`, and then keeps them waiting.
