@@ -24,6 +24,7 @@ page!(lifecycle, "book/guide/lifecycle.md");
 page!(caching, "book/guide/caching.md");
 page!(outbox, "book/guide/outbox.md");
 page!(search, "book/guide/search.md");
+page!(limits, "book/guide/limits.md");
 page!(doctor, "book/reference/doctor.md");
 page!(moving, "book/guide/moving.md");
 page!(testing, "book/guide/testing.md");

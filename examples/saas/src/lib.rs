@@ -12,6 +12,7 @@ mod blog;
 mod catalog;
 mod pages;
 mod search;
+mod usage;
 
 mod input;
 mod paging;

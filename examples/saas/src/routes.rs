@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::state::AppState;
-use crate::{blog, catalog, pages, search};
+use crate::{blog, catalog, pages, search, usage};
 
 /// Whose hosts a route answers on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) use routes;
 
 /// Every route of both sides.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    [pages::PUBLIC, pages::TENANT, blog::ROUTES]
+    [pages::PUBLIC, pages::TENANT, blog::ROUTES, usage::ROUTES]
         .into_iter()
         .chain(catalog::ROUTES)
         .chain(search::ROUTES)

@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand as _};
 use tenancy_sqlx::cli::{FleetCommand, Output};
 
-const GUIDES: [(&str, &str); 8] = [
+const GUIDES: [(&str, &str); 9] = [
     (
         "commands",
         include_str!("../../../docs/book/reference/commands.md"),
@@ -21,6 +21,7 @@ const GUIDES: [(&str, &str); 8] = [
         "lifecycle",
         include_str!("../../../docs/book/guide/lifecycle.md"),
     ),
+    ("limits", include_str!("../../../docs/book/guide/limits.md")),
     (
         "migrations",
         include_str!("../../../docs/book/guide/migrations.md"),

@@ -5,10 +5,11 @@ use tenancy_core::{
     Tenant, TenantContext, TenantStore, Threshold,
 };
 use tenancy_sqlx::{
-    CloneData, Database, Error, ErrorKind, Fleet, Isolation, NewTenant, PgTenantStore,
+    CloneData, Database, Error, ErrorKind, Fleet, NewTenant, PgTenantStore,
     PoolSettings, Scope, TenantChange, TenantDb, tenant_sql,
 };
 
+use crate::roles::with_roles;
 use crate::support::*;
 
 const PRODUCTS: LimitName = LimitName::new("products");
@@ -205,9 +206,7 @@ async fn of_many_creates_at_once_as_many_as_fit_take_effect() {
 #[tokio::test]
 async fn a_tenants_role_counts_under_the_same_lock() {
     let test = TestDatabase::new().await;
-    let fleet = fleet(&test, set([TABLE])).await;
-    let fleet = fleet.isolation(Isolation::Role);
-    fleet.prepare().await.unwrap();
+    let fleet = with_roles(&test, set([TABLE])).await;
     fleet.set_plan(&free(10)).await.unwrap();
     let acme = limited(&fleet, "acme").await;
     let database = application(&test).await;
@@ -278,9 +277,9 @@ async fn a_transaction_that_sees_one_moment_only_counts_nothing() {
     let fleet = fleet(&test, set([TABLE])).await;
     fleet.set_plan(&free(5)).await.unwrap();
     let acme = limited(&fleet, "acme").await;
-    let options = test.app_options();
-    let options = options.options([("default_transaction_isolation", "repeatable read")]);
-    let database = Database::connect(options, PoolSettings::default());
-    let error = create_product(&db(&database.await.unwrap(), acme)).await;
+    let sql = "ALTER DATABASE {} SET default_transaction_isolation = 'repeatable read'";
+    let sql = sql.replace("{}", test.name());
+    run(&mut test.superuser().await, &sql).await;
+    let error = create_product(&db(&application(&test).await, acme)).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Configuration);
 }

@@ -19,3 +19,4 @@ mod pages;
 mod pooler;
 mod settings;
 mod statements;
+mod usage;
