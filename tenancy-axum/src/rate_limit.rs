@@ -66,7 +66,10 @@ impl RateLimitLayer {
     }
 
     fn rate(&self, tenant: &TenantContext) -> Option<Rate> {
-        let own = tenant.tenant().limits().get(&LimitName::REQUESTS_PER_SECOND);
+        let own = tenant
+            .tenant()
+            .limits()
+            .get(&LimitName::REQUESTS_PER_SECOND);
         own.map(Rate::per_second).or(self.otherwise)
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tenancy_core::TenantResource;
 use tenancy_core::rate::{Rate, RateLimiter, RedisRateLimiter, WhenAway};
 use tenancy_core::{CacheResource, Caches, ErrorKind, SchemaName, Slug, Tenant, TenantId};
-use tenancy_core::TenantResource;
 
 use crate::server::Server;
 

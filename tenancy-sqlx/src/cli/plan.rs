@@ -139,7 +139,9 @@ impl PlanCommand {
             Self::Override(words) => {
                 fleet.prepare().await?;
                 let tenant = words.tenant.clone();
-                let tenant = fleet.override_limits(&tenant, |own| words.apply(own)).await?;
+                let tenant = fleet
+                    .override_limits(&tenant, |own| words.apply(own))
+                    .await?;
                 output.result("tenant", &tenant, || said(&tenant));
             }
         }
@@ -149,9 +151,10 @@ impl PlanCommand {
 
 impl Override {
     fn apply(self, overrides: Overrides) -> Overrides {
-        let own = self.limits.into_iter().fold(overrides, |own, Limit(name, most)| {
-            own.limit(name, most)
-        });
+        let own = self
+            .limits
+            .into_iter()
+            .fold(overrides, |own, Limit(name, most)| own.limit(name, most));
         let own = self.unlimited.into_iter().fold(own, Overrides::unlimited);
         let own = self.planned.iter().fold(own, Overrides::planned_limit);
         let own = self.features.into_iter().fold(own, Overrides::feature);
@@ -170,6 +173,9 @@ fn said(tenant: &Tenant) -> String {
     };
     let limits = tenant.limits().iter();
     let limits = limits.map(|(name, most)| format!("; at most {most} {name}"));
-    let features = tenant.features().iter().map(|name| format!("; with {name}"));
+    let features = tenant
+        .features()
+        .iter()
+        .map(|name| format!("; with {name}"));
     limits.chain(features).fold(plan, |said, part| said + &part)
 }

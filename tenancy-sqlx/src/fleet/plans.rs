@@ -26,7 +26,9 @@ impl Fleet {
             .map_err(explain);
         let rows = self.give_back(lent, rows).await?;
         let plans = rows.iter().map(|row| Ok(PlanRow::from_row(row)?.0));
-        plans.collect::<Result<_, sqlx::Error>>().map_err(Error::from)
+        plans
+            .collect::<Result<_, sqlx::Error>>()
+            .map_err(Error::from)
     }
 
     /// Makes a plan, or changes the terms of all tenants that have it, and tells other programs.

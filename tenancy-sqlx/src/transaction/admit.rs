@@ -2,9 +2,7 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, Executor, Row};
-use tenancy_core::{
-    Admission, LimitName, Prefix, ScopeKind, ScopedName, TenantContext, sabotaged,
-};
+use tenancy_core::{Admission, LimitName, Prefix, ScopeKind, ScopedName, TenantContext, sabotaged};
 
 use super::open::Open;
 use super::{ScopedTx, TenantTx};
@@ -116,7 +114,10 @@ async fn admit(
 /// Waits until no other transaction counts this tenant's `limit`, and then keeps them waiting.
 async fn lock(open: &mut Open, limit: &LimitName) -> Result<(), Error> {
     let tenant = open.tenant().ok_or_else(|| {
-        Error::new(ErrorKind::Internal, "only a tenant's transaction has limits")
+        Error::new(
+            ErrorKind::Internal,
+            "only a tenant's transaction has limits",
+        )
     })?;
     // Locks are each database's own, so an installation needs no prefix here.
     let name = format!("limit:{limit}");

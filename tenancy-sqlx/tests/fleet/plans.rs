@@ -5,8 +5,8 @@ use tenancy_core::{
     Tenant, TenantContext, TenantStore, Threshold,
 };
 use tenancy_sqlx::{
-    CloneData, Database, Error, ErrorKind, Fleet, NewTenant, PgTenantStore,
-    PoolSettings, Scope, TenantChange, TenantDb, tenant_sql,
+    CloneData, Database, Error, ErrorKind, Fleet, NewTenant, PgTenantStore, PoolSettings, Scope,
+    TenantChange, TenantDb, tenant_sql,
 };
 
 use crate::roles::with_roles;
@@ -86,7 +86,10 @@ async fn a_tenant_has_its_plans_terms_and_its_own() {
     let twin = fleet.clone_tenant(acme.slug(), new, CloneData::Everything, |_| {});
     let twin = twin.await.unwrap();
     assert_eq!(twin.plan(), Some(&FREE));
-    assert_eq!((twin.limits(), twin.features()), (acme.limits(), acme.features()));
+    assert_eq!(
+        (twin.limits(), twin.features()),
+        (acme.limits(), acme.features())
+    );
     let found = store.find(&Identifier::Id(twin.id())).await.unwrap();
     assert_eq!(*found.unwrap(), twin);
 
@@ -136,12 +139,21 @@ async fn caches_learn_of_new_terms_at_once() {
     };
     assert_eq!(limit().await, None);
     fleet.assign_plan(acme.slug(), Some(&FREE)).await.unwrap();
-    eventually("the plan", async || (limit().await == Some(50)).then_some(())).await;
+    eventually("the plan", async || {
+        (limit().await == Some(50)).then_some(())
+    })
+    .await;
     fleet.set_plan(&free(60)).await.unwrap();
-    eventually("its change", async || (limit().await == Some(60)).then_some(())).await;
+    eventually("its change", async || {
+        (limit().await == Some(60)).then_some(())
+    })
+    .await;
     let own = fleet.override_limits(acme.slug(), |own| own.limit(PRODUCTS, 70));
     own.await.unwrap();
-    eventually("its own", async || (limit().await == Some(70)).then_some(())).await;
+    eventually("its own", async || {
+        (limit().await == Some(70)).then_some(())
+    })
+    .await;
 }
 
 async fn limited(fleet: &Fleet, name: &str) -> Tenant {
@@ -154,7 +166,10 @@ async fn of_many_creates_at_once_as_many_as_fit_take_effect() {
     let test = TestDatabase::new().await;
     let fleet = fleet(&test, set([TABLE])).await;
     fleet.set_plan(&free(50)).await.unwrap();
-    let (acme, globex) = (limited(&fleet, "acme").await, limited(&fleet, "globex").await);
+    let (acme, globex) = (
+        limited(&fleet, "acme").await,
+        limited(&fleet, "globex").await,
+    );
     let database = application(&test).await;
     let (acme, globex) = (db(&database, acme), db(&database, globex));
 
@@ -182,7 +197,10 @@ async fn of_many_creates_at_once_as_many_as_fit_take_effect() {
                 crossed.extend(threshold);
             }
             Err(error) => {
-                let reached = Core::LimitReached { limit: 50, used: 50 };
+                let reached = Core::LimitReached {
+                    limit: 50,
+                    used: 50,
+                };
                 assert_eq!(error.kind(), ErrorKind::Core(reached), "{error:?}");
                 refused += 1;
             }
@@ -200,7 +218,10 @@ async fn of_many_creates_at_once_as_many_as_fit_take_effect() {
     let problem: serde_json::Value = serde_json::from_str(&problem.to_json()).unwrap();
     assert_eq!(problem["code"], "limit_reached");
     assert_eq!(problem["status"], 403);
-    assert_eq!((&problem["limit"], &problem["used"]), (&50.into(), &50.into()));
+    assert_eq!(
+        (&problem["limit"], &problem["used"]),
+        (&50.into(), &50.into())
+    );
 }
 
 #[tokio::test]
@@ -263,7 +284,10 @@ async fn what_is_unlimited_costs_no_statement_and_what_is_not_two() {
     let mut tx = db(&database, limited).begin().await.unwrap();
     // More than fit are refused as a whole, and the transaction goes on.
     let error = tx.admit_many(&PRODUCTS, 6, many).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Core(Core::LimitReached { limit: 5, used: 0 }));
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Core(Core::LimitReached { limit: 5, used: 0 })
+    );
     let admission = tx.admit_many(&PRODUCTS, 5, many).await.unwrap();
     assert_eq!(admission.crossed(), Some(Threshold::All));
     assert_eq!(locks().await, 1);

@@ -40,7 +40,19 @@ async fn a_plan_holds_from_the_moment_it_is_assigned() {
     });
     assert_eq!(usage(&site, "one.localhost").await, free);
 
-    tell(&site, &["plan", "set", "small", "--limit", "products=3", "--feature", "exports"]).await;
+    tell(
+        &site,
+        &[
+            "plan",
+            "set",
+            "small",
+            "--limit",
+            "products=3",
+            "--feature",
+            "exports",
+        ],
+    )
+    .await;
     tell(&site, &["plan", "assign", "one", "small"]).await;
     until("the server has not heard of the plan", || async {
         usage(&site, "one.localhost").await["plan"] == "small"
@@ -55,7 +67,10 @@ async fn a_plan_holds_from_the_moment_it_is_assigned() {
     assert_eq!(made, 3);
     let (_, refused) = answers.iter().find(|(status, _)| *status != 201).unwrap();
     assert_eq!(refused["code"], "limit_reached");
-    assert_eq!((&refused["limit"], &refused["used"]), (&json!(3), &json!(3)));
+    assert_eq!(
+        (&refused["limit"], &refused["used"]),
+        (&json!(3), &json!(3))
+    );
     assert_eq!(refused["status"], 403);
 
     let small = usage(&site, "one.localhost").await;
@@ -83,7 +98,13 @@ async fn a_plan_holds_from_the_moment_it_is_assigned() {
 #[tokio::test]
 async fn a_tenant_that_asks_too_fast_is_429_and_the_other_does_not_notice() {
     let site = Site::new().await;
-    let words = ["plan", "override", "one", "--limit", "requests_per_second=1"];
+    let words = [
+        "plan",
+        "override",
+        "one",
+        "--limit",
+        "requests_per_second=1",
+    ];
     tell(&site, &words).await;
     let deadline = Instant::now() + Duration::from_mins(1);
     let refused = loop {

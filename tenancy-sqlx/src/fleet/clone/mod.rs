@@ -389,10 +389,7 @@ impl Cloning<'_> {
         Ok(tenant
             .with_status(Status::Active)
             .with_plan(self.source.plan().cloned())
-            .with_terms(
-                self.source.limits().clone(),
-                self.source.features().clone(),
-            )
+            .with_terms(self.source.limits().clone(), self.source.features().clone())
             .with_times(created_at, updated_at))
     }
 
