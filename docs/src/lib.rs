@@ -25,6 +25,7 @@ page!(caching, "book/guide/caching.md");
 page!(outbox, "book/guide/outbox.md");
 page!(search, "book/guide/search.md");
 page!(jobs, "book/guide/jobs.md");
+page!(limits, "book/guide/limits.md");
 page!(doctor, "book/reference/doctor.md");
 page!(moving, "book/guide/moving.md");
 page!(testing, "book/guide/testing.md");

@@ -30,6 +30,8 @@ mod catch_panic;
 
 mod body_limit;
 
+mod rate_limit;
+
 mod layered;
 
 mod health;
@@ -53,6 +55,7 @@ pub use metrics::{MetricsEndpoint, RequestMetrics};
 pub use path::Path;
 pub use problem::{ApiError, ProblemLayer};
 pub use query::Query;
+pub use rate_limit::RateLimitLayer;
 pub use request_id::{REQUEST_ID, RequestId, RequestIdLayer};
 pub use routes::Routes;
 #[cfg(feature = "server")]

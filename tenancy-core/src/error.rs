@@ -54,6 +54,13 @@ pub enum ErrorKind {
     Migrating,
     /// A status cannot follow the present one.
     InvalidTransition,
+    /// The tenant's terms admit no more of it.
+    LimitReached {
+        /// The most there may be.
+        limit: u64,
+        /// How many there are; who counts may stop at the limit.
+        used: u64,
+    },
     /// The name is taken, or still reserved after it was freed.
     Conflict,
     /// Two sources name different tenants.
@@ -126,6 +133,7 @@ impl Error {
             // An archived tenant tells nobody that it ever was.
             ErrorKind::NotFound | ErrorKind::NotActive(_) => ProblemCode::TenantNotFound,
             ErrorKind::InvalidTransition | ErrorKind::Conflict => ProblemCode::Conflict,
+            ErrorKind::LimitReached { .. } => ProblemCode::LimitReached,
             ErrorKind::Mismatch => ProblemCode::TenantMismatch,
             ErrorKind::Unavailable => ProblemCode::Unavailable,
             ErrorKind::Corrupt | ErrorKind::Configuration | ErrorKind::Internal => {

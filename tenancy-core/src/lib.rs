@@ -20,6 +20,7 @@ mod domain;
 mod host;
 
 mod maintenance;
+mod plan;
 mod tenant;
 
 mod context;
@@ -37,6 +38,8 @@ pub mod job;
 pub mod cache;
 
 pub mod outbox;
+
+pub mod rate;
 
 mod exposition;
 
@@ -62,6 +65,9 @@ pub use host::{Host, PeerAddr, TrustedProxies};
 pub use layer::TenantLayer;
 pub use maintenance::Maintenance;
 pub use name::{SchemaName, Slug};
+pub use plan::{
+    Admission, FeatureName, Features, LimitName, Limits, Overrides, Plan, PlanName, Threshold,
+};
 pub use problem::{FieldError, IntoProblem, Problem, ProblemCode};
 pub use resolve::{
     ExactDomain, Fixed, FromFn, Header, Identification, PathPrefix, Pattern, RequestHead,

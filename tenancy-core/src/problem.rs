@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A stable, machine-readable reason; a code never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -191,7 +191,15 @@ pub struct Problem {
     instance: Option<String>,
     request_id: Option<String>,
     errors: Vec<FieldError>,
+    usage: Option<Usage>,
     retry_after: Option<Duration>,
+}
+
+/// How much of what is limited is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Usage {
+    limit: u64,
+    used: u64,
 }
 
 #[derive(Serialize)]
@@ -207,6 +215,8 @@ struct Body<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
+    #[serde(flatten)]
+    usage: Option<Usage>,
 }
 
 impl Problem {
@@ -227,6 +237,7 @@ impl Problem {
             instance: None,
             request_id: None,
             errors: Vec::new(),
+            usage: None,
             retry_after,
         }
     }
@@ -259,6 +270,13 @@ impl Problem {
         self
     }
 
+    /// Says in `limit` and `used` how much there may be, and how much there is.
+    #[must_use]
+    pub fn usage(mut self, limit: u64, used: u64) -> Self {
+        self.usage = Some(Usage { limit, used });
+        self
+    }
+
     /// Says when coming back makes sense; sent as `Retry-After` in whole seconds, at least one.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
@@ -287,6 +305,7 @@ impl Problem {
             code: self.code.as_str(),
             request_id: self.request_id.as_deref(),
             errors: &self.errors,
+            usage: self.usage,
         };
         serde_json::to_string(&body).expect("a struct of strings always serializes")
     }
@@ -356,7 +375,11 @@ impl From<&Error> for Problem {
             }
             return problem;
         }
-        Self::new(code).detail(error.to_string())
+        let problem = Self::new(code).detail(error.to_string());
+        match error.kind() {
+            ErrorKind::LimitReached { limit, used } => problem.usage(limit, used),
+            _ => problem,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::Domain;
 use crate::error::{Error, ErrorKind};
 use crate::maintenance::Maintenance;
 use crate::name::{SchemaName, Slug};
+use crate::plan::{Features, Limits, PlanName};
 
 /// Identifies a tenant for ever: it outlives renames and is never given out again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -189,6 +190,12 @@ pub struct Tenant {
     #[serde(skip_serializing_if = "Option::is_none")]
     maintenance: Option<Maintenance>,
     primary_domain: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanName>,
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    limits: Limits,
+    #[serde(skip_serializing_if = "Features::is_empty")]
+    features: Features,
     #[serde(skip)]
     migration: i64,
     #[serde(with = "time::serde::rfc3339")]
@@ -210,6 +217,9 @@ impl Tenant {
             status: Status::Provisioning,
             maintenance: None,
             primary_domain: None,
+            plan: None,
+            limits: Limits::new(),
+            features: Features::new(),
             migration: 0,
             created_at: now,
             updated_at: now,
@@ -252,6 +262,21 @@ impl Tenant {
     #[must_use]
     pub fn with_primary_domain(mut self, domain: impl Into<Option<Domain>>) -> Self {
         self.primary_domain = domain.into();
+        self
+    }
+
+    /// Says which plan it has.
+    #[must_use]
+    pub fn with_plan(mut self, plan: impl Into<Option<PlanName>>) -> Self {
+        self.plan = plan.into();
+        self
+    }
+
+    /// Says what it may use: its plan's terms, with what is otherwise for this tenant.
+    #[must_use]
+    pub fn with_terms(mut self, limits: Limits, features: Features) -> Self {
+        self.limits = limits;
+        self.features = features;
         self
     }
 
@@ -315,6 +340,21 @@ impl Tenant {
     /// The domain its links use, if it has one.
     pub fn primary_domain(&self) -> Option<&Domain> {
         self.primary_domain.as_ref()
+    }
+
+    /// The plan it has, if any.
+    pub fn plan(&self) -> Option<&PlanName> {
+        self.plan.as_ref()
+    }
+
+    /// How much of each thing it may have; without a plan and overrides, everything is unlimited.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The features it has.
+    pub fn features(&self) -> &Features {
+        &self.features
     }
 
     /// When it was made.

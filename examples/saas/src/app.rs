@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tenancy_axum::{Health, RequestMetrics, Routes};
+use tenancy_axum::{Health, RateLimitLayer, RequestMetrics, Routes};
 use tenancy_core::{
     CachedStore, Domain, ExactDomain, Fixed, Identifier, Resolver, TenantId, TrustedProxies,
 };
@@ -50,7 +50,12 @@ pub fn resolver(
 pub fn router(state: &AppState, resolver: Resolver, requests: RequestMetrics) -> Router {
     Routes::new(Arc::new(resolver))
         .public(routes::router(Side::Public).with_state(state.clone()))
-        .tenant(routes::router(Side::Tenant).with_state(state.clone()))
+        .tenant(
+            routes::router(Side::Tenant)
+                .with_state(state.clone())
+                // Whose plan limits no requests, is not limited.
+                .layer(RateLimitLayer::new(Arc::clone(&state.rates))),
+        )
         .universal(health(state))
         .metrics(requests)
         .build()

@@ -13,6 +13,7 @@ mod catalog;
 mod jobs;
 mod pages;
 mod search;
+mod usage;
 
 mod input;
 mod paging;

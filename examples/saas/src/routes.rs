@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::state::AppState;
-use crate::{blog, catalog, jobs, pages, search};
+use crate::{blog, catalog, jobs, pages, search, usage};
 
 /// Whose hosts a route answers on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +45,17 @@ pub(crate) use routes;
 
 /// Every route of both sides.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    [pages::PUBLIC, pages::TENANT, blog::ROUTES, jobs::ROUTES]
-        .into_iter()
-        .chain(catalog::ROUTES)
-        .chain(search::ROUTES)
-        .flatten()
+    [
+        pages::PUBLIC,
+        pages::TENANT,
+        blog::ROUTES,
+        jobs::ROUTES,
+        usage::ROUTES,
+    ]
+    .into_iter()
+    .chain(catalog::ROUTES)
+    .chain(search::ROUTES)
+    .flatten()
 }
 
 /// The router of one side.

@@ -1,6 +1,9 @@
 //! What handlers share: the application's database and what pages need to make links.
 
+use std::sync::Arc;
+
 use axum::extract::FromRef;
+use tenancy_core::rate::RateLimiter;
 use tenancy_core::{Caches, Domain, Prefix};
 use tenancy_search::Search;
 use tenancy_sqlx::{Database, PgTenantStore};
@@ -14,6 +17,8 @@ pub struct AppState {
     pub tenants: PgTenantStore,
     /// What is remembered of each tenant's catalog.
     pub caches: Caches,
+    /// How fast each tenant asks.
+    pub rates: Arc<dyn RateLimiter>,
     /// What tenants find as they type.
     pub search: Search,
     /// Whether answers say that they were remembered.

@@ -11,6 +11,7 @@ mod json;
 mod limits;
 mod metrics;
 mod problems;
+mod rate_limit;
 mod request_id;
 mod routes;
 mod server;

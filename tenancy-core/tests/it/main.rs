@@ -14,6 +14,7 @@ mod layer;
 mod names;
 #[cfg(feature = "testing")]
 mod outbox;
+mod rate;
 mod resolve;
 mod scope;
 #[cfg(feature = "testing")]

@@ -7,4 +7,5 @@ mod keys;
 mod layered;
 mod outage;
 mod race;
+mod rate;
 mod server;

@@ -39,6 +39,7 @@ mod lifecycle;
 mod migrate;
 mod moves;
 mod new_migration;
+mod plan;
 mod psql;
 mod purge;
 mod span;
@@ -70,6 +71,9 @@ pub enum FleetCommand {
     /// Give tenants domains.
     #[command(subcommand)]
     Domain(domain::DomainCommand),
+    /// Say what tenants may use: plans, limits and features.
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
     /// Bring tables up to date, or say what is pending.
     Migrate(Box<migrate::Migrate>),
     /// List, retry, cancel and remove background jobs.
@@ -182,6 +186,7 @@ impl FleetCommand {
         match self {
             Self::Tenant(command) => command.run(fleet, output).await,
             Self::Domain(command) => command.run(fleet, output).await,
+            Self::Plan(command) => command.run(fleet, output).await,
             Self::Migrate(command) => command.run(fleet, output).await,
             Self::Jobs(command) => command.run(fleet, output).await,
             Self::DevSchema(command) => command.run(fleet, output).await,

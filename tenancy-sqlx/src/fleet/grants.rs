@@ -80,7 +80,7 @@ pub(super) fn shared(login: &str) -> String {
     format!(
         "GRANT USAGE ON SCHEMA tenancy, shared, extensions, public TO {login}; \
          REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
-         GRANT SELECT ON tenancy.tenants, tenancy.domains TO {login}; \
+         GRANT SELECT ON tenancy.tenants, tenancy.domains, tenancy.plans TO {login}; \
          GRANT SELECT (scope, tenant_id, version) ON tenancy.migrations TO {login}; \
          GRANT {ROWS} ON tenancy.processes TO {login}; \
          GRANT USAGE ON SEQUENCE tenancy.outbox_fence TO {login}; \

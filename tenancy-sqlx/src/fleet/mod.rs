@@ -20,6 +20,7 @@ mod archive;
 mod maintenance;
 mod suspension;
 
+mod plans;
 mod rename;
 
 mod dependents;
@@ -86,6 +87,7 @@ static FRAMEWORK: LazyLock<MigrationSet> = LazyLock::new(|| {
             "processes",
             include_str!("../../migrations/7_processes.sql"),
         ),
+        Migration::new(8, "plans", include_str!("../../migrations/8_plans.sql")),
     ])
     .expect("the framework's migrations obey their own rules, as a test shows")
 });
@@ -353,6 +355,6 @@ mod tests {
 
     #[test]
     fn the_frameworks_migrations_obey_their_own_rules() {
-        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(FRAMEWORK.versions(), [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 }

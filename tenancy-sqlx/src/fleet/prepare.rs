@@ -154,6 +154,7 @@ impl Fleet {
                 AND pg_catalog.has_schema_privilege($1, 'extensions', 'USAGE')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.tenants', 'SELECT')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.domains', 'SELECT')
+                AND pg_catalog.has_table_privilege($1, 'tenancy.plans', 'SELECT')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.processes', 'INSERT')
                 AND pg_catalog.has_table_privilege($1, 'tenancy.processes', 'DELETE')
                 AND pg_catalog.has_column_privilege($1, 'tenancy.migrations', 'version', 'SELECT')

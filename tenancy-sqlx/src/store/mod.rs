@@ -7,8 +7,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::types::Json;
 use sqlx::{Arguments, AssertSqlSafe, Executor, Row, SqlSafeStr};
-use tenancy_core::{Identifier, Maintenance, Status, Tenant, TenantId, TenantStore, sabotaged};
+use tenancy_core::{
+    Features, Identifier, Limits, Maintenance, Overrides, Status, Tenant, TenantId, TenantStore,
+    sabotaged,
+};
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
@@ -24,8 +28,10 @@ pub use listener::TenantChanges;
 pub(crate) const TENANT: &str = "SELECT t.id, t.slug, t.schema_name, t.name, t.description, \
      t.status, t.maintenance_message, t.maintenance_until, t.created_at, t.updated_at, d.domain AS primary_domain, \
      (SELECT pg_catalog.max(m.version) FROM tenancy.migrations m \
-      WHERE m.scope = 'tenant' AND m.tenant_id = t.id) AS migration \
-     FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id AND d.is_primary";
+      WHERE m.scope = 'tenant' AND m.tenant_id = t.id) AS migration, \
+     t.plan, t.overrides, p.limits AS planned_limits, p.features AS planned_features \
+     FROM tenancy.tenants t LEFT JOIN tenancy.domains d ON d.tenant_id = t.id AND d.is_primary \
+     LEFT JOIN tenancy.plans p ON p.name = t.plan";
 
 /// Finds tenants in the framework's tables, with one qualified statement per question.
 ///
@@ -131,6 +137,7 @@ pub(crate) fn tenant_from_row(row: &PgRow) -> Result<Tenant, sqlx::Error> {
     .with_primary_domain(primary)
     .with_migration(row.try_get::<Option<i64>, _>("migration")?.unwrap_or(0))
     .with_times(row.try_get("created_at")?, row.try_get("updated_at")?);
+    let tenant = with_terms(tenant, row)?;
     if tenant.status() != Status::Maintenance {
         return Ok(tenant);
     }
@@ -142,4 +149,26 @@ pub(crate) fn tenant_from_row(row: &PgRow) -> Result<Tenant, sqlx::Error> {
         maintenance = maintenance.until(until);
     }
     Ok(tenant.with_maintenance(maintenance))
+}
+
+/// Reads what it may use.
+fn with_terms(tenant: Tenant, row: &PgRow) -> Result<Tenant, sqlx::Error> {
+    let overrides: Option<Json<Overrides>> = row.try_get("overrides")?;
+    let planned: bool = row.try_get::<Option<&str>, _>("plan")?.is_some();
+    if !planned && overrides.is_none() {
+        return Ok(tenant);
+    }
+    let limits: Option<Json<Limits>> = row.try_get("planned_limits")?;
+    let features: Option<Json<Features>> = row.try_get("planned_features")?;
+    let overrides = overrides.map(|Json(own)| own).unwrap_or_default();
+    let limits = limits.map(|Json(planned)| planned).unwrap_or_default();
+    let features = features.map(|Json(planned)| planned).unwrap_or_default();
+    let plan = match planned {
+        true => Some(parsed(row, "plan")?),
+        false => None,
+    };
+    Ok(tenant.with_plan(plan).with_terms(
+        overrides.limits_over(limits),
+        overrides.features_over(features),
+    ))
 }

@@ -9,6 +9,7 @@ mod proof;
 mod shared;
 mod tenant;
 
+mod admit;
 mod append;
 mod copy;
 #[cfg(feature = "jobs")]

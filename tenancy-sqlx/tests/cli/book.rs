@@ -22,6 +22,7 @@ const GUIDES: [(&str, &str); 9] = [
         "lifecycle",
         include_str!("../../../docs/book/guide/lifecycle.md"),
     ),
+    ("limits", include_str!("../../../docs/book/guide/limits.md")),
     (
         "migrations",
         include_str!("../../../docs/book/guide/migrations.md"),

@@ -47,6 +47,7 @@ mod migrate_undo;
 mod move_roles;
 mod names;
 mod odd_names;
+mod plans;
 mod provision;
 mod publications;
 mod purge;

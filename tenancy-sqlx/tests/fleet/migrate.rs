@@ -380,7 +380,7 @@ async fn preparing_is_idempotent_and_safe_to_do_at_once() {
 
     let reports = join_all((0..4).map(|_| fleet.prepare())).await;
     let applied: usize = reports.iter().map(|r| r.as_ref().unwrap().applied()).sum();
-    assert_eq!(applied, 9);
+    assert_eq!(applied, 10);
     assert_eq!(fleet.prepare().await.unwrap().applied(), 0);
 
     let mut app = database.app_options().connect().await.unwrap();

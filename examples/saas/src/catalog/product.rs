@@ -1,10 +1,13 @@
 //! Products as rows.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sqlx::FromRow;
 use tenancy_axum::ApiError;
 use tenancy_core::{Problem, ProblemCode};
-use tenancy_sqlx::{DynSql, Error, ErrorKind, OutboxEntry, TenantDb, TenantTx, tenant_sql};
+use tenancy_sqlx::{
+    AuditEntry, DynSql, Error, ErrorKind, OutboxEntry, TenantDb, TenantTx, tenant_sql,
+};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,6 +15,7 @@ use super::product_input::{Move, ProductInput, ProductPatch};
 use super::selection::Selection;
 use crate::input::{fault, invalid};
 use crate::paging::Page;
+use crate::usage;
 
 /// A product as clients see it, and as the cache remembers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
@@ -66,6 +70,7 @@ pub(super) async fn create(
     id: Uuid,
     input: &ProductInput,
 ) -> Result<Product, ApiError> {
+    let admission = tx.admit(&usage::PRODUCTS, usage::PRODUCTS_THERE).await?;
     let made = tx
         .query_as(tenant_sql!(
             "INSERT INTO products
@@ -86,6 +91,11 @@ pub(super) async fn create(
         .await
         .map_err(|error| refused(error, Some(&input.sku), input.category))?;
     tx.append(changed(id)).await?;
+    if let Some(threshold) = admission.crossed() {
+        let crossed = json!({ "percent": threshold.percent(), "used": admission.used() });
+        let line = AuditEntry::new("system", "limit.crossed", "limit:products");
+        tx.append(line.detail(crossed)).await?;
+    }
     Ok(made)
 }
 

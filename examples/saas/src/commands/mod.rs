@@ -7,6 +7,7 @@ mod indexing;
 pub(crate) mod installation;
 mod metrics;
 mod presence;
+mod rates;
 pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod worker;

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::indexing::{self, Indexing};
 use super::installation::{self, Installation, Purpose};
 use super::worker::{Inside, Working};
-use super::{banner, cache, doctor, metrics, presence};
+use super::{banner, cache, doctor, metrics, presence, rates};
 use crate::app::{self, Tenancy};
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -116,6 +116,7 @@ impl Running {
             database: database.clone(),
             tenants,
             caches: installation.caches.clone(),
+            rates: rates::open(settings)?,
             search: indexing::tells_what_is_missing(&installation.search, &database),
             cache_header,
             site,

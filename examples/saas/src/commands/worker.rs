@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::installation::{self, Installation, Purpose};
 use super::serve::stop_signal;
-use super::{banner, cache, doctor, metrics, presence};
+use super::{banner, cache, doctor, metrics, presence, rates};
 use crate::app;
 use crate::cli::Failure;
 use crate::settings::Settings;
@@ -84,7 +84,7 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
     // What it keeps of a tenant would be as old for others as theirs for it.
     let mut presence = presence::announce_worker(&settings, &database).await?;
     doctor::refuse_critical(&settings, &installation).await?;
-    let state = state(&settings, &installation, &database);
+    let state = state(&settings, &installation, &database)?;
     let working = Working::begin(&state);
     let settling = cache::settle(state.caches.clone());
     let address = listener.as_ref().and_then(|at| at.local_addr().ok());
@@ -122,8 +122,12 @@ pub(crate) async fn run(settings: Settings, data_dir: &Path) -> Result<(), Failu
 }
 
 /// What handlers share with what serves.
-fn state(settings: &Settings, installation: &Installation, database: &Database) -> AppState {
-    AppState {
+fn state(
+    settings: &Settings,
+    installation: &Installation,
+    database: &Database,
+) -> Result<AppState, Failure> {
+    Ok(AppState {
         database: database.clone(),
         tenants: PgTenantStore::new(database),
         caches: installation.caches.clone(),
@@ -134,5 +138,6 @@ fn state(settings: &Settings, installation: &Installation, database: &Database) 
             showcase: Vec::new(),
         },
         prefix: settings.prefix.clone(),
-    }
+        rates: rates::open(settings)?,
+    })
 }

@@ -20,3 +20,4 @@ mod pages;
 mod pooler;
 mod settings;
 mod statements;
+mod usage;

@@ -96,6 +96,14 @@ impl RedisCache {
         self
     }
 
+    /// Sends a command over the connection that all share; it may be done twice.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(
+        &self,
+        command: &redis::Cmd,
+    ) -> Result<T, Error> {
+        self.link.ask(command).await
+    }
+
     /// The keys of a tenant, without its history.
     async fn keys(&self, scope: &CacheScope) -> Result<Vec<String>, Error> {
         // Nothing in it is a pattern but the last character.

@@ -17,7 +17,7 @@ use super::names::refuse_taken;
 use super::new_tenant::TenantPlan;
 use super::role::Roles;
 use super::transaction::{self, Locks};
-use super::{Fleet, NewTenant, grants, provision};
+use super::{Fleet, NewTenant, grants, plans, provision};
 use crate::error::{Error, ErrorKind};
 use crate::picture::{self, Picture};
 use crate::store::notify;
@@ -108,7 +108,7 @@ impl Fleet {
     /// each tenant counts for itself. Materialized views are filled where the source's are. In the
     /// end both are compared, object for object and by the number of rows, and only then do the
     /// [resources](Fleet::resource) make what they have, and the clone serves. What resources keep
-    /// for the source, such as files, is not copied.
+    /// for the source, such as files, is not copied. It has the plan and the overrides of its source.
     ///
     /// Until then the clone is [`Status::Provisioning`], and when anything fails it is taken back
     /// wholly. What a call left that was cut off is taken away by the next one with the same slug.
@@ -380,12 +380,16 @@ impl Cloning<'_> {
         .bind(self.id.as_uuid())
         .fetch_one(&mut *self.connection)
         .await?;
+        let terms = plans::same_terms(self.id, self.source.id());
+        transaction::send(self.connection, terms).await?;
         self.note("done").await?;
         notify(self.connection, &provision::change(self.id, &self.plan)).await?;
         transaction::commit(self.connection).await?;
         let created_at = tenant.created_at();
         Ok(tenant
             .with_status(Status::Active)
+            .with_plan(self.source.plan().cloned())
+            .with_terms(self.source.limits().clone(), self.source.features().clone())
             .with_times(created_at, updated_at))
     }
 

@@ -129,6 +129,15 @@ async fn write(
         match rows::put(tx, &row.sku, &row.patch, category, known, touched).await? {
             Became::Created => progress.created += 1,
             Became::Updated => progress.updated += 1,
+            Became::Full => {
+                let detail = "the plan admits no more products: ask for another plan";
+                progress.failed([LineError::new(
+                    line,
+                    None,
+                    "limit_reached",
+                    detail.to_owned(),
+                )]);
+            }
             Became::Taken => {
                 let sku = shown(&row.sku);
                 let detail = format!("another product has the sku {sku}: use another one");

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use tenancy_core::ErrorKind as Core;
 use tenancy_core::job::JobError;
-use tenancy_sqlx::{TenantTx, tenant_sql};
+use tenancy_sqlx::{ErrorKind, TenantTx, tenant_sql};
 use uuid::Uuid;
 
 use super::super::product;
 use super::super::product_input::{ProductPatch, usual_currency};
 use super::super::touched::Touched;
 use super::Known;
+use crate::usage;
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) enum Became {
     Updated,
     /// Nothing, for a product has the sku.
     Taken,
+    /// It is not there: the tenant's plan admits no more products.
+    Full,
 }
 
 /// The ids of the categories with these slugs; they stay until the transaction ends.
@@ -44,18 +48,27 @@ pub(super) async fn put(
     known: Known,
     touched: &Touched,
 ) -> Result<Became, JobError> {
+    let admitted = match tx.admit(&usage::PRODUCTS, usage::PRODUCTS_THERE).await {
+        Ok(_) => true,
+        Err(error) if matches!(error.kind(), ErrorKind::Core(Core::LimitReached { .. })) => false,
+        Err(error) => return Err(error.into()),
+    };
     // Whoever had the sku may delete the product between the two.
     for _ in 0..2 {
-        if let Some(id) = create(tx, sku, patch, category).await? {
+        if admitted && let Some(id) = create(tx, sku, patch, category).await? {
             tx.append(product::changed(id)).await?;
             touched.product(id, category);
             touched.categories(category);
             return Ok(Became::Created);
         }
+        let found = find(tx, sku).await?;
+        if found.is_none() && !admitted {
+            return Ok(Became::Full);
+        }
         if known == Known::Reported {
             return Ok(Became::Taken);
         }
-        if let Some((id, before)) = find(tx, sku).await? {
+        if let Some((id, before)) = found {
             let updated = product::update(tx, id, patch).await;
             let after = updated.map_err(|failure| JobError::retry(format!("{failure:?}")))?;
             touched.product(id, before);

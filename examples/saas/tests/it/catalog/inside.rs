@@ -2,6 +2,7 @@
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use saas::app::{self, Tenancy};
 use saas::state::{AppState, CacheHeader, Site};
 use serde_json::{Value, json};
 use tenancy_axum::RequestMetrics;
+use tenancy_core::rate::MemoryRateLimiter;
 use tenancy_core::{CachedStore, Caches, Domain, MemoryCache, Prefix, TrustedProxies};
 use tenancy_search::{MemoryEngine, Search};
 use tenancy_sqlx::testing::{TestTenant, TestTenants};
@@ -30,6 +32,7 @@ fn application(database: Database) -> Router {
         tenants: PgTenantStore::new(&database),
         database,
         caches: Caches::new(MemoryCache::new()),
+        rates: Arc::new(MemoryRateLimiter::new()),
         search: Search::new(MemoryEngine::new(), app::SEARCHED),
         cache_header: CacheHeader::Shown,
         site: Site {

@@ -1,5 +1,7 @@
 //! What a worker leaves behind that dies between a commit and the cache.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
@@ -8,6 +10,7 @@ use saas::state::{AppState, CacheHeader, Site};
 use serde_json::Value;
 use tenancy_axum::RequestMetrics;
 use tenancy_core::job::{JobId, JobQueue as _};
+use tenancy_core::rate::MemoryRateLimiter;
 use tenancy_core::{CachedStore, Caches, Domain, MemoryCache, Prefix, TrustedProxies};
 use tenancy_search::{MemoryEngine, Search};
 use tenancy_sqlx::jobs::PgJobs;
@@ -54,6 +57,7 @@ async fn what_a_worker_wrote_that_died_before_the_cache_heard_of_it_is_shown_in_
             showcase: Vec::new(),
         },
         prefix: Prefix::default(),
+        rates: Arc::new(MemoryRateLimiter::new()),
     };
     let store = CachedStore::new(state.tenants.clone());
     let tenancy = Tenancy::ByHost { base_domain };

@@ -4,11 +4,13 @@
 //! does not compile.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use saas::app::{self, Tenancy};
 use saas::routes::{self, Route, Side};
 use saas::state::{AppState, CacheHeader, Site};
 use tenancy_axum::{Health, RequestMetrics};
+use tenancy_core::rate::MemoryRateLimiter;
 use tenancy_core::testing::{Ask, IsolationKit};
 use tenancy_core::{CachedStore, Caches, Domain, Prefix, TrustedProxies};
 use tenancy_search::{MemoryEngine, Search};
@@ -85,7 +87,7 @@ fn asks(route: &Route, jobs: &[Uuid]) -> Vec<Ask> {
         (Side::Tenant, "GET", "/products/{id}/") => {
             vec![on(PRODUCT), on(Uuid::max()).refused()]
         }
-        (Side::Tenant, "GET", "/search.js") => vec![plain()],
+        (Side::Tenant, "GET", "/search.js" | "/api/usage" | "/api/usage/") => vec![plain()],
         (Side::Tenant, "GET", "/search/") => vec![
             plain(),
             Ask::get("/search/?q={canary}"),
@@ -189,6 +191,8 @@ fn every_store(
         database: _,
         // Names and hosts, which every host is told of itself only.
         tenants: _,
+        // It keeps times and nothing else.
+        rates: _,
         // The shelf is its back end.
         caches: _,
         // What it finds is read from the rows, and asked of by the routes.
@@ -257,6 +261,7 @@ async fn state(tenants: &TestTenants, shelf: &Shelf) -> AppState {
         tenants: PgTenantStore::new(&database),
         database,
         caches: Caches::new(shelf.clone()),
+        rates: Arc::new(MemoryRateLimiter::new()),
         search: Search::new(MemoryEngine::new(), app::SEARCHED),
         cache_header: CacheHeader::Shown,
         site: Site {
