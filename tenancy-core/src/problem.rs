@@ -190,9 +190,16 @@ pub struct Problem {
     detail: Option<String>,
     instance: Option<String>,
     request_id: Option<String>,
-    errors: Vec<FieldError>,
-    usage: Option<Usage>,
+    more: More,
     retry_after: Option<Duration>,
+}
+
+/// What some codes say besides; every handler's result has room for it, so it is one or the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum More {
+    Nothing,
+    Errors(Vec<FieldError>),
+    Usage(Usage),
 }
 
 /// How much of what is limited is used.
@@ -236,8 +243,7 @@ impl Problem {
             detail: None,
             instance: None,
             request_id: None,
-            errors: Vec::new(),
-            usage: None,
+            more: More::Nothing,
             retry_after,
         }
     }
@@ -266,14 +272,20 @@ impl Problem {
     /// Adds fields that do not fit.
     #[must_use]
     pub fn errors(mut self, errors: impl IntoIterator<Item = FieldError>) -> Self {
-        self.errors.extend(errors);
+        let mut all = match self.more {
+            More::Errors(errors) => errors,
+            _ => Vec::new(),
+        };
+        all.extend(errors);
+        self.more = More::Errors(all);
         self
     }
 
-    /// Says in `limit` and `used` how much there may be, and how much there is.
+    /// Says in `limit` and `used` how much there may be, and how much there is, in the place of
+    /// fields that do not fit.
     #[must_use]
     pub fn usage(mut self, limit: u64, used: u64) -> Self {
-        self.usage = Some(Usage { limit, used });
+        self.more = More::Usage(Usage { limit, used });
         self
     }
 
@@ -296,6 +308,11 @@ impl Problem {
     )]
     pub fn to_json(&self) -> String {
         let status = self.code.status();
+        let (errors, usage) = match &self.more {
+            More::Nothing => (&[][..], None),
+            More::Errors(errors) => (&errors[..], None),
+            More::Usage(usage) => (&[][..], Some(*usage)),
+        };
         let body = Body {
             r#type: format!("urn:tenancy:problem:{}", self.code.as_str()),
             title: self.code.title(),
@@ -304,8 +321,8 @@ impl Problem {
             instance: self.instance.as_deref(),
             code: self.code.as_str(),
             request_id: self.request_id.as_deref(),
-            errors: &self.errors,
-            usage: self.usage,
+            errors,
+            usage,
         };
         serde_json::to_string(&body).expect("a struct of strings always serializes")
     }

@@ -24,13 +24,13 @@ pub(crate) const ROUTES: &[Route] = routes! { Tenant:
 #[derive(Debug, Serialize)]
 struct Usage {
     plan: Option<PlanName>,
-    limits: Vec<Used>,
+    limits: Vec<Limited>,
     features: Features,
 }
 
 /// How much of one thing there is.
 #[derive(Debug, Serialize)]
-struct Used {
+struct Limited {
     name: LimitName,
     /// Nothing where only a rate is limited.
     used: Option<i64>,
@@ -41,7 +41,7 @@ struct Used {
 async fn usage(db: TenantDb) -> Result<Json<Usage>, ApiError> {
     let tenant = db.context().tenant();
     let limits = tenant.limits();
-    let used = |name: LimitName, used| Used {
+    let limited = |name: LimitName, used| Limited {
         used,
         limit: limits.get(&name),
         name,
@@ -49,8 +49,8 @@ async fn usage(db: TenantDb) -> Result<Json<Usage>, ApiError> {
     Ok(Json(Usage {
         plan: tenant.plan().cloned(),
         limits: vec![
-            used(PRODUCTS, Some(products(&db).await?)),
-            used(LimitName::REQUESTS_PER_SECOND, None),
+            limited(PRODUCTS, Some(products(&db).await?)),
+            limited(LimitName::REQUESTS_PER_SECOND, None),
         ],
         features: tenant.features().clone(),
     }))

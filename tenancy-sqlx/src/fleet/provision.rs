@@ -79,7 +79,7 @@ impl Fleet {
         match self.resume_creation(connection, plan, progress).await? {
             Left::Nothing => Err(taken),
             Left::TakenBack => self.create_new(connection, plan, progress).await,
-            Left::Completed(tenant) => Ok(tenant),
+            Left::Completed(tenant) => Ok(*tenant),
         }
     }
 
@@ -170,7 +170,7 @@ impl Fleet {
             .complete(connection, tenant, &operation, progress)
             .await?;
         progress(ProvisionEvent::Active);
-        Ok(Left::Completed(tenant))
+        Ok(Left::Completed(Box::new(tenant)))
     }
 
     /// Everything in PostgreSQL, in one transaction.
@@ -245,7 +245,7 @@ enum Left {
     /// What was there is gone: it was being taken back already.
     TakenBack,
     /// All of it, and it is complete now.
-    Completed(Tenant),
+    Completed(Box<Tenant>),
 }
 
 /// The tenant that is just what `plan` says and not complete.

@@ -163,9 +163,10 @@ fn with_terms(tenant: Tenant, row: &PgRow) -> Result<Tenant, sqlx::Error> {
     let overrides = overrides.map(|Json(own)| own).unwrap_or_default();
     let limits = limits.map(|Json(planned)| planned).unwrap_or_default();
     let features = features.map(|Json(planned)| planned).unwrap_or_default();
-    let plan = match planned {
-        true => Some(parsed(row, "plan")?),
-        false => None,
+    let plan = if planned {
+        Some(parsed(row, "plan")?)
+    } else {
+        None
     };
     Ok(tenant.with_plan(plan).with_terms(
         overrides.limits_over(limits),
