@@ -17,5 +17,6 @@ mod lifecycle;
 mod metrics;
 mod pages;
 mod pooler;
+mod search;
 mod settings;
 mod statements;

@@ -1,0 +1,78 @@
+//! An Elasticsearch for one test, which has a prefix to itself there.
+
+use serde_json::Value;
+use tokio::process::Command;
+use uuid::Uuid;
+
+pub(super) struct Elastic {
+    pub(super) url: String,
+    pub(super) prefix: String,
+    http: reqwest::Client,
+}
+
+impl Elastic {
+    /// The one at `TEST_ELASTICSEARCH_URL`; without one the test says so, and on CI that is a
+    /// failure.
+    #[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+    pub(super) fn find() -> Option<Self> {
+        let url = std::env::var("TEST_ELASTICSEARCH_URL").ok();
+        assert!(
+            url.is_some() || std::env::var_os("CI").is_none(),
+            "TEST_ELASTICSEARCH_URL is not set: run scripts/test, which starts an Elasticsearch"
+        );
+        let Some(url) = url else {
+            eprintln!("skipped: TEST_ELASTICSEARCH_URL is not set");
+            return None;
+        };
+        let unique = Uuid::new_v4().simple().to_string();
+        Some(Self {
+            url,
+            prefix: format!("s{}", &unique[..16]),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        })
+    }
+
+    /// Lets a program use it.
+    pub(super) fn set(&self, command: &mut Command) {
+        self.set_behind(command, &self.url);
+    }
+
+    /// Lets a program use it by another address.
+    pub(super) fn set_behind(&self, command: &mut Command, url: &str) {
+        command
+            .env("ELASTICSEARCH_URL", url)
+            .env("TENANCY_PREFIX", &self.prefix);
+    }
+
+    /// Everything that the server has of this test, in order.
+    pub(super) async fn names(&self) -> Vec<String> {
+        let path = format!("/_resolve/index/{}_*?expand_wildcards=all", self.prefix);
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        let answer: Value = answer.unwrap().json().await.unwrap();
+        let indexes = answer["indices"].as_array().unwrap().iter();
+        let mut names: Vec<String> = indexes
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Takes one document out of every index of this test that has it, behind the program's back.
+    pub(super) async fn lose(&self, id: &str) -> u64 {
+        let path = format!("/{}_*/_delete_by_query?refresh=true", self.prefix);
+        let body = serde_json::json!({ "query": { "term": { "id": id } } });
+        let request = self.http.post(format!("{}{path}", self.url)).json(&body);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["deleted"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{answer}"))
+    }
+
+    /// Leaves nothing on the server.
+    pub(super) async fn end(self) {
+        for name in self.names().await {
+            let gone = self.http.delete(format!("{}/{name}", self.url)).send();
+            assert_eq!(gone.await.unwrap().status(), 200);
+        }
+    }
+}
