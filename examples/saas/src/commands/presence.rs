@@ -18,7 +18,10 @@ pub(crate) async fn announce(
             settings.elasticsearch.is_none(),
         ),
     ];
-    let own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
+    let mut own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
+    if tenancy_core::sabotaged!("presence.nothing-kept") {
+        own.clear();
+    }
     let name = format!("process {} at {}", std::process::id(), settings.listen);
     let announcement = own
         .iter()

@@ -60,11 +60,17 @@ async fn a_process_that_keeps_something_to_itself_is_alone_and_its_death_is_noti
     site.server.ended().await;
     let mut next = process();
     site.server = Server::start(&mut next).await;
-    // Its memory is empty, and nobody is told to come back: the first search waits for the index.
+    // What it told when it was killed is told by the next one.
+    finds(&site, ONE, PRODUCTS, "lamp", &["Lamp"]).await;
+
+    // One that ends in order makes room at once. The memory of the next one is empty, and nobody
+    // is told to come back: the first search waits for the index.
+    site.server.signal("TERM").await;
+    assert!(site.server.ended().await.success());
+    site.server = Server::start(&mut process()).await;
     let (status, hits) = super::ask(&site, ONE, PRODUCTS, "lamp", "").await;
     assert_eq!((status, hits["total"].as_u64()), (200, Some(1)), "{hits}");
 
-    // One that ends in order makes room at once.
     site.server.signal("TERM").await;
     assert!(site.server.ended().await.success());
     let mut last = process();

@@ -38,7 +38,7 @@ async fn a_check_finds_what_an_index_lost_and_a_rebuild_brings_it_back() {
     let engine = Engine::Elastic(elastic);
     let site = engine.site().await;
     let lamp = product(&site, ONE, "Lamp", json!({})).await;
-    let chair = product(&site, ONE, "Chair", json!({})).await;
+    product(&site, ONE, "Chair", json!({})).await;
     post(&site, ONE, "News", "").await;
     product(&site, TWO, "Lamp", json!({})).await;
     finds(&site, ONE, PRODUCTS, "chair", &["Chair"]).await;
@@ -57,7 +57,7 @@ async fn a_check_finds_what_an_index_lost_and_a_rebuild_brings_it_back() {
     let Engine::Elastic(elastic) = &engine else {
         unreachable!()
     };
-    assert_eq!(elastic.lose(&lamp).await, 1);
+    elastic.lose(&lamp).await;
     let mut owner = site.database.superuser().await;
     let news = "UPDATE one.blogs SET title = 'Olds'";
     owner.execute(news).await.unwrap();
@@ -129,7 +129,6 @@ async fn a_check_finds_what_an_index_lost_and_a_rebuild_brings_it_back() {
     elastic.set_behind(&mut away, "http://127.0.0.1:9");
     let failed = run(away.args(["search", "check", "--tenant", "one"])).await;
     assert_eq!(failed.status.code(), Some(1), "{}", stdout(&failed));
-    drop(chair);
     engine.end().await;
 }
 
@@ -171,7 +170,7 @@ async fn a_rebuild_leaves_no_search_empty_and_loses_no_write() {
     let mut owner = site.database.superuser().await;
     let rows = "INSERT INTO one.products (id, name, sku, description, price_cents, currency, stock)
         SELECT gen_random_uuid(), 'Lamp ' || n, 'S' || n, '', 5, 'EUR', 1
-        FROM generate_series(1, 1200) n";
+        FROM generate_series(1, 600) n";
     owner.execute(rows).await.unwrap();
     engine
         .done(&site.database, &["search", "reindex", "--tenant", "one"])
@@ -185,7 +184,7 @@ async fn a_rebuild_leaves_no_search_empty_and_loses_no_write() {
         while !stop.load(Ordering::Relaxed) {
             let (status, hits) = ask(&site, ONE, PRODUCTS, "lamp", "").await;
             assert_eq!(status, 200, "{hits}");
-            assert!(hits["total"].as_u64() >= Some(1200), "{}", hits["total"]);
+            assert!(hits["total"].as_u64() >= Some(600), "{}", hits["total"]);
             asked.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -199,7 +198,7 @@ async fn a_rebuild_leaves_no_search_empty_and_loses_no_write() {
         }
     };
     let rebuilds = async {
-        for _ in 0..3 {
+        for _ in 0..2 {
             let (code, said) =
                 json(&engine, &site, &["search", "reindex", "--tenant", "one"]).await;
             assert_eq!(code, 0, "{said}");

@@ -115,7 +115,10 @@ async fn a_suspended_tenant_is_not_searched_and_a_purged_one_leaves_no_index() {
     let say = async |words: &[&str]| engine.done(&site.database, words).await;
     let shown = say(&["tenant", "show", "two", "--json"]).await;
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    let id = shown["tenant"]["id"].as_str().unwrap().replace('-', "");
+    let id = shown["found"]["tenant"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{shown}"))
+        .replace('-', "");
     for host in [super::ONE, super::TWO] {
         product(&site, host, "Lamp", json!({})).await;
         finds(&site, host, PRODUCTS, "lamp", &["Lamp"]).await;
