@@ -78,7 +78,9 @@ impl Elastic {
     pub(super) async fn end(self) {
         for name in self.names().await {
             let gone = self.http.delete(format!("{}/{name}", self.url)).send();
-            assert_eq!(gone.await.unwrap().status(), 200);
+            // A program that still serves may just have replaced it.
+            let status = gone.await.unwrap().status().as_u16();
+            assert!([200, 404].contains(&status), "{status}");
         }
     }
 }

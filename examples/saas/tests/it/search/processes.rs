@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::{BLOGS, ONE, PRODUCTS, engines, finds, post, product};
-use crate::program::{Server, Site, on, run, saas, stderr};
+use crate::program::{DEADLINE, Server, Site, on, run, saas, stderr};
 use crate::redis::Redis;
 
 const SERVE: [&str; 3] = ["serve", "--listen", "127.0.0.1:0"];
@@ -54,6 +54,21 @@ async fn a_process_that_keeps_something_to_itself_is_alone_and_its_death_is_noti
     }
     product(&site, ONE, "Lamp", json!({})).await;
     finds(&site, ONE, PRODUCTS, "lamp", &["Lamp"]).await;
+
+    // Whoever dies in the middle of telling something keeps the others from it for half a minute.
+    let mut owner = site.database.superuser().await;
+    let held = "SELECT count(*) FROM tenancy.outbox_leases WHERE held_until IS NOT NULL";
+    let told = async {
+        while sqlx::query_scalar::<_, i64>(held)
+            .fetch_one(&mut owner)
+            .await
+            .unwrap()
+            > 0
+        {}
+    };
+    tokio::time::timeout(DEADLINE, told)
+        .await
+        .expect("everything is told");
 
     // Killed, it says nothing: the next one waits until it is clear.
     site.server.signal("KILL").await;
