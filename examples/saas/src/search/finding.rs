@@ -113,9 +113,10 @@ impl Finding {
         let index = self.search.of(self.context(), T::KIND)?;
         let found = find(&index, &query).await?;
         let ids: Vec<Uuid> = found.hits.iter().map(|hit| hit.id).collect();
-        let rows: Vec<T> = match ids.is_empty() {
-            true => Vec::new(),
-            false => self.db.query_as(T::BY_ID).bind(&ids).fetch_all().await?,
+        let rows: Vec<T> = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.db.query_as(T::BY_ID).bind(&ids).fetch_all().await?
         };
         let mut rows: HashMap<Uuid, T> = rows.into_iter().map(|row| (row.id(), row)).collect();
         let highlight = Highlight::new(&query);
