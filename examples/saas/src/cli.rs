@@ -22,7 +22,8 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong words, 3 some tenants failed and others did not, 4 something is
 pending (migrate status --check), 5 something is critical (doctor), 6 not confirmed (tenant purge,
-migrate undo), 7 a tenant's tables are not what its migrations make (migrate drift).
+migrate undo), 7 a tenant's tables are not what its migrations make (migrate drift), or its indexes
+not what its rows are (search check).
 
 Settings come from the environment and .env; see .env.example.";
 

@@ -12,9 +12,17 @@ async function ask() {
   results.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(address, { headers: { "x-part": "results" }, signal: mine.signal });
-    results.innerHTML = await answer.text();
+    const text = await answer.text();
+    if (mine !== asking) return;
+    // Only the site's own pages are pages: anything else may say what a visitor typed.
+    const isPage = (answer.headers.get("content-type") || "").startsWith("text/html");
+    if (isPage) results.innerHTML = text;
+    else results.textContent = "The site cannot search now. Try again in a moment.";
     history.replaceState(null, "", address);
-    if (answer.status === 503) timer = setTimeout(ask, 1500);
+    if (answer.status === 503) {
+      clearTimeout(timer);
+      timer = setTimeout(ask, 1500);
+    }
   } catch (error) {
     if (error.name !== "AbortError") results.textContent = "The site does not answer. Try again in a moment.";
   } finally {

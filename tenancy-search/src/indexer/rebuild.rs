@@ -18,8 +18,9 @@ use crate::operation::{Change, Operation};
 /// How long the lease is kept from step to step: several times what an engine may take for one.
 const SPAN: Duration = Duration::from_mins(1);
 
-/// How often a lease that somebody else has is asked for.
-const ASK: Duration = Duration::from_millis(100);
+/// How often a lease that somebody else has is asked for: a worker with much to tell gives it back
+/// for moments only.
+const ASK: Duration = Duration::from_millis(5);
 
 /// The most rounds in which the last messages are told before the index is published; those that
 /// come afterwards are told to what was published.
@@ -239,10 +240,13 @@ impl<'a> Rebuild<'a> {
             self.tell(work);
         }
         for _ in 0..ROUNDS {
-            if !work.catch_up(draft).await? {
+            let told = work.catch_up(draft).await?;
+            self.tell(work);
+            // Both indexes have the same, and what comes now is few: while a tenant writes there
+            // is always some.
+            if told < BATCH {
                 break;
             }
-            self.tell(work);
         }
         // From here to the end of the lease is several times what publishing may take.
         work.keep().await
@@ -297,8 +301,8 @@ impl Work<'_> {
         Ok(documents.last().map(|document| document.id))
     }
 
-    /// Tells messages to both indexes; whether there were any.
-    async fn catch_up(&mut self, draft: &Draft) -> Result<bool, Error> {
+    /// Tells messages to both indexes; how many.
+    async fn catch_up(&mut self, draft: &Draft) -> Result<usize, Error> {
         self.keep().await?;
         let topics = [self.topic.as_str()];
         let messages = self.feed.messages(self.lease, &topics, BATCH).await?;
@@ -322,11 +326,11 @@ impl Work<'_> {
         let mut told = asked.single;
         told.append(&mut asked.everything);
         if told.is_empty() {
-            return Ok(false);
+            return Ok(0);
         }
         self.done.messages += told.len() as u64;
         match self.feed.done(self.lease, &told).await? {
-            Hold::Held => Ok(true),
+            Hold::Held => Ok(told.len()),
             Hold::Lost => Err(self.lost()),
         }
     }

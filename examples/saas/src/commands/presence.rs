@@ -36,7 +36,10 @@ async fn announce_as(
             settings.elasticsearch.is_none(),
         ),
     ];
-    let own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
+    let mut own: Vec<_> = own.into_iter().filter(|(.., own)| *own).collect();
+    if tenancy_core::sabotaged!("presence.nothing-kept") {
+        own.clear();
+    }
     let announcement = own
         .iter()
         .fold(Announcement::new(name), |said, (what, ..)| {
@@ -51,12 +54,13 @@ async fn announce_as(
         }
     }
     let presence = announcement.serve(database).await;
-    presence.map_err(|error| explained(error, &own.iter().map(|own| own.1).collect::<Vec<_>>()))
+    presence.map_err(explained)
 }
 
-fn explained(error: Error, missing: &[&str]) -> Failure {
-    if error.kind() != ErrorKind::Conflict || missing.is_empty() {
+/// Names the settings: which of them the other process lacks is not known here.
+fn explained(error: Error) -> Failure {
+    if error.kind() != ErrorKind::Conflict {
         return error.into();
     }
-    format!("{error}: set {} in all of them", missing.join(" and ")).into()
+    format!("{error}: set REDIS_URL and ELASTICSEARCH_URL, the same in all of them").into()
 }

@@ -22,8 +22,14 @@ use crate::settings::Settings;
 use crate::state::{AppState, CacheHeader, Site};
 
 /// Serves the database of `settings`, or the private one of `data_dir`.
-pub(crate) async fn run(settings: Settings, data_dir: &Path, jobs: Inside) -> Result<(), Failure> {
+pub(crate) async fn run(
+    mut settings: Settings,
+    data_dir: &Path,
+    jobs: Inside,
+) -> Result<(), Failure> {
     let listener = bind(&settings).await?;
+    // Where others are told that it is.
+    settings.listen = listener.local_addr()?;
     let installation = installation::open(&settings, data_dir, Purpose::Serve).await?;
     if settings.database.is_some() {
         for change in login::prepare(&installation.app).await? {

@@ -1,19 +1,29 @@
 //! A search of one tenant: what the engine finds is looked up in the rows, so nothing old is shown.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error as _;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use tenancy_axum::ApiError;
-use tenancy_core::TenantContext;
-use tenancy_search::{Cursor, Highlight, Kind, Query, Search};
+use tenancy_core::{Error, ErrorKind, TenantContext};
+use tenancy_search::{Cursor, Found, Highlight, Kind, Query, Search, TenantIndex};
 use tenancy_sqlx::{NoTenant, Read, TenantDb, TenantSql};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::input::{fault, invalid};
 use crate::paging;
 use crate::state::AppState;
+
+/// How long a search waits for an index that is being built, as it is after a start without
+/// Elasticsearch: most are there in a moment.
+const BUILDING: Duration = Duration::from_millis(1500);
+
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// `?q=`, `?limit=` and `?cursor=` of a search.
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +32,16 @@ pub(super) struct Asked {
     pub(super) q: String,
     limit: Option<u32>,
     cursor: Option<String>,
+}
+
+impl Asked {
+    /// The best that there is of `q`.
+    pub(super) fn whole(q: String) -> Self {
+        Self {
+            q,
+            ..Self::default()
+        }
+    }
 }
 
 /// A page of hits.
@@ -91,7 +111,7 @@ impl Finding {
             query = query.with_cursor(cursor);
         }
         let index = self.search.of(self.context(), T::KIND)?;
-        let found = index.find(&query).await?;
+        let found = find(&index, &query).await?;
         let ids: Vec<Uuid> = found.hits.iter().map(|hit| hit.id).collect();
         let rows: Vec<T> = if ids.is_empty() {
             Vec::new()
@@ -112,6 +132,24 @@ impl Finding {
             took_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
         })
     }
+}
+
+async fn find(index: &TenantIndex, query: &Query) -> Result<Found, Error> {
+    let until = Instant::now() + BUILDING;
+    loop {
+        match index.find(query).await {
+            Err(error) if is_missing(&error) && Instant::now() < until => sleep(LOOK).await,
+            found => return found,
+        }
+    }
+}
+
+/// Whether the engine answers and has no such index yet.
+fn is_missing(error: &Error) -> bool {
+    let reason = error
+        .source()
+        .and_then(|error| error.downcast_ref::<Error>());
+    reason.is_some_and(|reason| reason.kind() == ErrorKind::NotFound)
 }
 
 fn item<T: Findable>(row: T, marks: &Highlight) -> Item<T> {

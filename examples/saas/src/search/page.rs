@@ -4,6 +4,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join;
 use tenancy_axum::{ApiError, Query};
 use tenancy_core::ProblemCode;
 
@@ -45,6 +46,8 @@ async fn search(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
+    // The page has the best of both kinds, and no second one.
+    let asked = Asked::whole(asked.q);
     let q = asked.q.trim();
     let (mut found, mut away) = (None, false);
     if !q.is_empty() {
@@ -73,7 +76,7 @@ async fn search(
 }
 
 async fn both(finding: &Finding, asked: &Asked) -> Result<(Hits<Product>, Hits<Blog>), ApiError> {
-    Ok((finding.find(asked).await?, finding.find(asked).await?))
+    try_join(finding.find(asked), finding.find(asked)).await
 }
 
 async fn script() -> Response {

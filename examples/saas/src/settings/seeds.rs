@@ -150,9 +150,16 @@ pub(super) fn redis(reader: &mut Reader<'_>) -> Option<ServiceUrl> {
 /// Elasticsearch at `ELASTICSEARCH_URL`, or at `ELASTIC_SEARCH_HOST`, which may be either.
 pub(super) fn elasticsearch(reader: &mut Reader<'_>) -> Option<ServiceUrl> {
     const NAMES: [&str; 2] = ["ELASTICSEARCH_URL", "ELASTIC_SEARCH_HOST"];
-    let (schemes, example) = (["http", "https"], "http://HOST:9200");
+    let (schemes, example) = (["http"], "http://HOST:9200");
     let name = reader.sources.first_of(&NAMES)?;
     let value = reader.sources.get(name)?;
+    if value.starts_with("https://") {
+        reader.faults.push(format!(
+            "{name} asks for TLS, which is not built in: write {example}, for a server in a \
+             private network or at the end of a tunnel"
+        ));
+        return None;
+    }
     if name == "ELASTICSEARCH_URL" || value.contains("://") {
         return reader.service(name, &schemes, example);
     }

@@ -211,6 +211,8 @@ fn the_other_servers_are_found_under_both_kinds_of_names() {
         ("REDIS_URL", "redis://:6379"),
         ("REDIS_URL", "redis://host:port"),
         ("REDIS_HOST", "redis://redis"),
+        ("ELASTICSEARCH_URL", "https://es:9200"),
+        ("ELASTIC_SEARCH_HOST", "https://es:9200"),
         ("ELASTIC_SEARCH_HOST", "es:"),
         ("ELASTIC_SEARCH_HOST", "not a host"),
     ] {

@@ -18,6 +18,7 @@ mod lifecycle;
 mod metrics;
 mod pages;
 mod pooler;
+mod search;
 mod settings;
 mod statements;
 mod usage;

@@ -4,7 +4,7 @@ use crate::program::{Site, on, run, saas, stderr};
 
 const ONE: &str = "one.localhost";
 
-async fn told(banner: &str) -> String {
+pub(crate) async fn told(banner: &str) -> String {
     let address = banner
         .split("metrics at ")
         .nth(1)
@@ -16,7 +16,7 @@ async fn told(banner: &str) -> String {
 }
 
 /// The figure of `name`, with its labels.
-fn figure(text: &str, name: &str) -> f64 {
+pub(crate) fn figure(text: &str, name: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_else(|| panic!("{name} is not in {text}"))
         .trim()

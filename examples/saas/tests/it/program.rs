@@ -154,6 +154,10 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
 }
 
 fn port_in(line: &str) -> Option<u16> {
+    // A line of the log may name other servers.
+    if !line.contains(" listens on ") && !line.starts_with("  tenant ") {
+        return None;
+    }
     let rest = line.split("http://").nth(1)?;
     let digits = rest.split(':').nth(1)?;
     digits
