@@ -313,7 +313,7 @@ impl Work<'_> {
             let operations = tell::load(source, self.context, fence, &asked.ids).await?;
             if !self.live(&operations).await? {
                 // Nothing but the draft would know of them: they stay until it is published.
-                return Ok(false);
+                return Ok(0);
             }
             if !tenancy_core::sabotaged!("search.draft-untold") {
                 self.draft(draft, &operations).await?;

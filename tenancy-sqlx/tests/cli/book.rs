@@ -4,7 +4,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand as _};
 use tenancy_sqlx::cli::{FleetCommand, Output};
 
-const GUIDES: [(&str, &str); 9] = [
+const GUIDES: [(&str, &str); 10] = [
     (
         "commands",
         include_str!("../../../docs/book/reference/commands.md"),
