@@ -47,6 +47,23 @@ async fn count(superuser: &mut PgConnection, of: &str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(superuser).await.unwrap()
 }
 
+/// One line of a thousand; one in fifty does not fit.
+fn line(n: u32) -> String {
+    match n {
+        _ if n % 50 != 7 => {
+            format!("\"Chair, number {n}\",S-{n},{n},EUR,3,\"of \"\"oak\"\"\",chairs\r\n")
+        }
+        7 => "No sku,,100,EUR,1,,\n".to_owned(),
+        57 => "Text for a price,S-X,cheap,EUR,1,,\n".to_owned(),
+        107 => "Taken,S-0,100,EUR,1,,\n".to_owned(),
+        157 => "Nowhere,S-X,100,EUR,1,,tables\n".to_owned(),
+        207 => "Too short,S-X\n".to_owned(),
+        257 => "Stray\"quote,S-X,100,EUR,1,,\n".to_owned(),
+        307 => ",S-X,100,EUR,1,,\n".to_owned(),
+        _ => "Negative,S-X,-1,eur,-1,,\n".to_owned(),
+    }
+}
+
 #[tokio::test]
 async fn of_a_thousand_lines_with_twenty_bad_ones_the_others_are_products() {
     let site = Site::new().await;
@@ -59,22 +76,7 @@ async fn of_a_thousand_lines_with_twenty_bad_ones_the_others_are_products() {
     // What was remembered before must not be shown afterwards.
     assert_eq!(server.get(HOST, PRODUCTS).await.1["items"], json!([]));
 
-    let mut text = "\u{feff}".to_owned() + HEADER;
-    for n in 0..1000 {
-        text += &match n {
-            _ if n % 50 != 7 => {
-                format!("\"Chair, number {n}\",S-{n},{n},EUR,3,\"of \"\"oak\"\"\",chairs\r\n")
-            }
-            7 => "No sku,,100,EUR,1,,\n".to_owned(),
-            57 => "Text for a price,S-X,cheap,EUR,1,,\n".to_owned(),
-            107 => "Taken,S-0,100,EUR,1,,\n".to_owned(),
-            157 => "Nowhere,S-X,100,EUR,1,,tables\n".to_owned(),
-            207 => "Too short,S-X\n".to_owned(),
-            257 => "Stray\"quote,S-X,100,EUR,1,,\n".to_owned(),
-            307 => ",S-X,100,EUR,1,,\n".to_owned(),
-            _ => "Negative,S-X,-1,eur,-1,,\n".to_owned(),
-        };
-    }
+    let text = "\u{feff}".to_owned() + HEADER + &(0..1000).map(line).collect::<Vec<_>>().concat();
     let job = import(server, IMPORT, text).await;
     let done = ended(server, &job).await;
     assert_eq!(done["status"], "done", "{done}");

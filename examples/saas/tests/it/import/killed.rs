@@ -13,11 +13,8 @@ const LINES: i64 = 1_000;
 const HELD: usize = 420;
 
 fn file() -> String {
-    let mut text = HEADER.to_owned();
-    for n in 0..LINES {
-        text += &format!("Chair {n},S-{n},{n},EUR,1,,\n");
-    }
-    text
+    let lines = (0..LINES).map(|n| format!("Chair {n},S-{n},{n},EUR,1,,\n"));
+    HEADER.to_owned() + &lines.collect::<Vec<_>>().concat()
 }
 
 /// Another transaction that has written the sku of a line and not come to its end: whoever writes
