@@ -104,7 +104,6 @@ impl Running {
         }
         let database = Database::connect(installation.app.clone(), pool).await?;
         let database = database.scope_in_handlers(settings.isolation.scope());
-        let presence = presence::announce(settings, &database).await?;
         let tenants = PgTenantStore::new(&database);
         let cache = CachedStore::new(tenants.clone());
         // Whoever changes a tenant, here or in another process, makes this cache forget it.
@@ -139,6 +138,8 @@ impl Running {
         let resolver =
             resolver.requires_migration(settings.min_migration.or(head).unwrap_or_default());
         let requests = RequestMetrics::new(metrics::TENANTS);
+        // Last of what may keep it from serving, so that whoever is refused has left nothing.
+        let presence = presence::announce(settings, &database).await?;
         let indexing = Indexing::begin(&state)?;
         let working = (jobs == Inside::Works).then(|| Working::begin(&state));
         let page = metrics::page(

@@ -37,7 +37,9 @@ async fn requests_of_all_tenants_share_one_session_and_read_their_own() {
         poolers.push(Pooler::TransactionWithStatements);
     }
     for pooler in poolers {
-        let site = Site::new().await;
+        let mut site = Site::new().await;
+        // Another one serves in its place.
+        site.server.end().await;
         let kind = Kind {
             sessions: 1,
             pooler,

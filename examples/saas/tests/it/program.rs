@@ -132,6 +132,12 @@ impl Server {
         assert!(sent.success());
     }
 
+    /// Ends the program as a supervisor does, and waits until it has let go of everything.
+    pub(crate) async fn end(&mut self) {
+        self.signal("TERM").await;
+        self.ended().await;
+    }
+
     /// Waits until the process has ended.
     pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
         tokio::time::timeout(DEADLINE, self.child.wait())

@@ -106,7 +106,7 @@ async fn one_tenant_answers_on_every_host_and_health_as_ever() {
     assert!(made.status.success(), "{}", stderr(&made));
     make_tenant(&database, &["other", "Other", "other.localhost"]).await;
 
-    let server = Server::start(&mut single("my_shop")).await;
+    let mut server = Server::start(&mut single("my_shop")).await;
     assert!(server.banner.contains("my_shop"), "{}", server.banner);
     let post = serde_json::json!({ "title": "Of my shop", "published": true });
     let (status, made) = server
@@ -125,6 +125,7 @@ async fn one_tenant_answers_on_every_host_and_health_as_ever() {
         let (status, _) = server.get(host, "/health/ready").await;
         assert_eq!(status, 200, "{host}");
     }
+    server.end().await;
     let many = Server::start(on(&database, saas()).args(SERVE)).await;
     let (status, list) = many.get("other.localhost", "/api/blogs/").await;
     assert_eq!((status, list["items"].as_array().unwrap().len()), (200, 0));
@@ -169,7 +170,7 @@ async fn settings_for_later_versions_are_taken_and_said_to_be_unused() {
     let server = Server::start(&mut command).await;
     for said in [
         "cache in memory over Redis at cache.example:6380",
-        "Elasticsearch at search.example:9200 is set",
+        "search in Elasticsearch at search.example:9200",
         "SECRET_KEY is set",
     ] {
         assert!(server.banner.contains(said), "{}", server.banner);
