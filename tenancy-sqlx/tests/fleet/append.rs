@@ -69,14 +69,15 @@ async fn a_database_of_the_release_before_gets_the_tables_and_the_rights() {
          DROP TABLE tenancy.outbox, tenancy.outbox_leases, tenancy.audit, tenancy.journal, tenancy.undone_migrations; \
          DROP SEQUENCE tenancy.outbox_fence; \
          ALTER TABLE tenancy.reserved_names DROP COLUMN tenant_id; \
-         ALTER TABLE tenancy.tenants DROP COLUMN purge_after, \
-             DROP COLUMN maintenance_message, DROP COLUMN maintenance_until; \
+         ALTER TABLE tenancy.tenants DROP COLUMN plan, DROP COLUMN overrides, \
+             DROP COLUMN purge_after, DROP COLUMN maintenance_message, DROP COLUMN maintenance_until; \
+         DROP TABLE tenancy.plans; \
          ALTER TABLE tenancy.migration_runs DROP COLUMN kind, DROP COLUMN undone_by; \
          DELETE FROM tenancy.migrations WHERE scope = 'framework' AND version >= 2; \
          REVOKE INSERT, UPDATE, DELETE ON shared.plans FROM tenancy_app",
     )
     .await;
-    assert_eq!(fleet.prepare().await.unwrap().applied(), 6);
+    assert_eq!(fleet.prepare().await.unwrap().applied(), 7);
     let mut app = database.app_options().connect().await.unwrap();
     run(&mut app, OUTBOX).await;
     run(&mut app, AUDIT).await;
