@@ -146,6 +146,11 @@ const MIGRATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     reason = "the program's last word goes to the terminal"
 )]
 pub fn main() -> ExitCode {
+    // A build that breaks promises breaks those of a started program, too.
+    #[cfg(sabotage)]
+    if let Ok(name) = std::env::var(crate::settings::SABOTAGE) {
+        tenancy_core::sabotage::choose(name);
+    }
     let mut cli = Cli::parse();
     if let Command::Fleet(command) = cli.command {
         cli.command = Command::Fleet(command.migrations_in(Path::new(MIGRATIONS)));

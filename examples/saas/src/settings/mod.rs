@@ -7,6 +7,9 @@ mod seeds;
 mod service;
 mod source;
 
+#[cfg(sabotage)]
+pub(crate) use self::names::SABOTAGE;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;

@@ -70,6 +70,9 @@ const FAMILIES: [(&str, &str); 7] = [
 /// The family that is this program's wherever it stands.
 const OURS: &str = "TENANCY_";
 
+/// Which promise a build that was made for that breaks.
+pub(crate) const SABOTAGE: &str = "TENANCY_SABOTAGE";
+
 /// The tests' own switches start so.
 const OF_TESTS: &str = "TENANCY_TEST_";
 
@@ -108,6 +111,7 @@ pub(super) fn is_known(name: &str) -> bool {
     settable().chain(OF_OTHERS).any(|known| known == name)
         || super::seeds::is_replaced(name)
         || name.starts_with(OF_TESTS)
+        || cfg!(sabotage) && name == SABOTAGE
 }
 
 fn settable() -> impl Iterator<Item = &'static str> {

@@ -17,7 +17,11 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) fn saas() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saas"));
     command.env_clear().kill_on_drop(true);
-    for name in ["PATH", "HOME", "TMPDIR"] {
+    let mut names = vec!["PATH", "HOME", "TMPDIR"];
+    if cfg!(sabotage) {
+        names.push("TENANCY_SABOTAGE");
+    }
+    for name in names {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
