@@ -386,6 +386,15 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The values of a statement of the framework's own.
+pub(crate) fn values(
+    add: impl FnOnce(&mut PgArguments) -> Result<(), sqlx::error::BoxDynError>,
+) -> Result<PgArguments, Error> {
+    let mut values = PgArguments::default();
+    add(&mut values).map_err(|error| Error::from(sqlx::Error::Encode(error)))?;
+    Ok(values)
+}
+
 /// Runs a statement that commits by itself; where that needs a transaction, it is opened so.
 pub(crate) async fn single<R>(
     source: Source<'_>,

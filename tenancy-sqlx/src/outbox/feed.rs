@@ -18,7 +18,7 @@ use super::statements;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind};
 use crate::migrate::ledger::explain;
-use crate::query::{Prepared, Run, single};
+use crate::query::{Prepared, Run, single, values};
 use crate::source::Source;
 
 /// The messages of all tenants of a database, which [`append`](crate::TenantTx::append) left there.
@@ -321,15 +321,6 @@ fn planned_anew(statement: Prepared) -> Prepared {
         named: false,
         ..statement
     }
-}
-
-/// The values of a statement.
-fn values(
-    add: impl FnOnce(&mut PgArguments) -> Result<(), sqlx::error::BoxDynError>,
-) -> Result<PgArguments, Error> {
-    let mut values = PgArguments::default();
-    add(&mut values).map_err(|error| Error::from(sqlx::Error::Encode(error)))?;
-    Ok(values)
 }
 
 /// The first three values of what is done with a lease.

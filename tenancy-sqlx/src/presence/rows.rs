@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Announcement;
 use crate::database::Database;
 use crate::error::Error;
-use crate::query::{Prepared, Run, single};
+use crate::query::{Prepared, Run, single, values};
 use crate::source::Source;
 
 /// Another process that this one may not serve beside.
@@ -39,10 +39,12 @@ pub(super) async fn enter(
                    DELETE FROM tenancy.processes \
                    WHERE seen_at < pg_catalog.clock_timestamp() - $4::interval) \
                INSERT INTO tenancy.processes (id, name, keeps) VALUES ($1, $2, $3)";
-    let mut arguments = values(id)?;
-    bind(&mut arguments, &announcement.name)?;
-    bind(&mut arguments, &announcement.keeps)?;
-    bind(&mut arguments, announcement.gone())?;
+    let arguments = values(|to| {
+        to.add(id)?;
+        to.add(&announcement.name)?;
+        to.add(&announcement.keeps)?;
+        to.add(announcement.gone())
+    })?;
     touched(database, sql, arguments).await.map(drop)
 }
 
@@ -57,8 +59,10 @@ pub(super) async fn others(
 ) -> Result<Vec<Other>, Error> {
     let sql = "SELECT id, name, keeps, serves, started_at, seen_at FROM tenancy.processes \
                WHERE id <> $1 AND (keeps <> '{}' OR $2::text[] <> '{}') ORDER BY started_at, id";
-    let mut arguments = values(id)?;
-    bind(&mut arguments, &announcement.keeps)?;
+    let arguments = values(|to| {
+        to.add(id)?;
+        to.add(&announcement.keeps)
+    })?;
     let rows = send(database, sql, arguments, |connection, question| {
         connection.fetch_all(question)
     })
@@ -71,19 +75,21 @@ pub(super) async fn others(
 pub(super) async fn confirm(database: &Database, id: Uuid) -> Result<bool, Error> {
     let sql = "UPDATE tenancy.processes \
                SET serves = true, seen_at = pg_catalog.clock_timestamp() WHERE id = $1";
-    touched(database, sql, values(id)?).await
+    touched(database, sql, values(|to| to.add(id))?).await
 }
 
 /// Says that it is there; whether its row is still there.
 pub(super) async fn beat(database: &Database, id: Uuid) -> Result<bool, Error> {
     let sql = "UPDATE tenancy.processes SET seen_at = pg_catalog.clock_timestamp() WHERE id = $1";
-    touched(database, sql, values(id)?).await
+    touched(database, sql, values(|to| to.add(id))?).await
 }
 
 /// Forgets it.
 pub(super) async fn leave(database: &Database, id: Uuid) -> Result<(), Error> {
     let sql = "DELETE FROM tenancy.processes WHERE id = $1";
-    touched(database, sql, values(id)?).await.map(drop)
+    touched(database, sql, values(|to| to.add(id))?)
+        .await
+        .map(drop)
 }
 
 fn other(row: &PgRow) -> Result<Other, sqlx::Error> {
@@ -95,20 +101,6 @@ fn other(row: &PgRow) -> Result<Other, sqlx::Error> {
         started_at: row.try_get("started_at")?,
         seen_at: row.try_get("seen_at")?,
     })
-}
-
-fn values(id: Uuid) -> Result<PgArguments, Error> {
-    let mut arguments = PgArguments::default();
-    bind(&mut arguments, id)?;
-    Ok(arguments)
-}
-
-fn bind<'t, T>(arguments: &mut PgArguments, value: T) -> Result<(), Error>
-where
-    T: sqlx::Encode<'t, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    let added = arguments.add(value);
-    added.map_err(|error| Error::from(sqlx::Error::Encode(error)))
 }
 
 /// Runs a statement that may touch one row; whether it did.
